@@ -1,6 +1,6 @@
 /**
- * What a plugin answers when its upstream is well: one vector for each input, provably its own, and who counted the tokens.
- * A new member of `EmbedReply` is judged here.
+ * What a plugin answers while its upstream works: one vector per input, provably the input's own, and the source of the token count.
+ * A new member of `EmbedReply` is checked here.
  */
 
 import { completeFacts } from "../domain/facts";
@@ -12,7 +12,7 @@ import type { Bench, Check } from "./bench";
 import { Breach, demand } from "./breach";
 import { callFor, failureOf, type Subject } from "./subject";
 
-/** Unlike one another, so that a vector at another's place is seen, whatever the model. */
+/** Different from each other, so that a vector in another's place is detected with every model. */
 const MANY = [
   "the lighthouse keeper counted ships",
   "copper prices fell again on Tuesday",
@@ -28,16 +28,16 @@ const TEXTS: readonly (readonly [string, readonly string[]])[] = [
   ["inputs of any script", ["naïve café", "日本語の文", "🦜🦜", "line\nbreak\ttab", 'quote " and \\']],
 ];
 
-/** Of a vector that can be computed again: all that float32 leaves in doubt. */
+/** For a vector that can be recomputed: the error of float32. */
 const EXACTLY = 0.9999;
-/** Of a text that is embedded alone and among others: batches round otherwise, but change nothing more. */
+/** For a text that is embedded alone and among others: batches round differently, but change nothing more. */
 const ALIKE = 0.999;
 
 export function answersRight(bench: Bench): Check[] {
   const { subject, open, fitting } = bench;
   const alone = new Map<string, Float32Array>();
 
-  /** The right vector of a text, or the one that it has alone. */
+  /** The right vector of a text, or its vector from a request of its own. */
   async function rightVector(text: string): Promise<Float32Array> {
     const vectorOf = subject.vectorOf ?? subject.vendor?.vectorOf;
     const known = vectorOf?.(text) ?? alone.get(text);
@@ -172,7 +172,7 @@ export function answersRight(bench: Bench): Check[] {
   ];
 }
 
-/** The gate that every reply passes in the gateway. @throws GatewayError malformed */
+/** The check that every reply passes in the gateway. @throws GatewayError malformed */
 export function proveReply(
   { model }: Pick<Subject, "model">,
   reply: EmbedReply,
@@ -186,7 +186,7 @@ export function proveReply(
   return prove(reply, { pieces }, plan, { model, facts, provider: { name: "the plugin" } }).vectors;
 }
 
-/** The reply's vectors by their place; every place exactly once, each a Float32Array of finite numbers. */
+/** The reply's vectors by index; every index exactly once, each a Float32Array of finite numbers. */
 function inOrder({ vectors }: EmbedReply, count: number): readonly Float32Array[] {
   demand(Array.isArray(vectors), "The reply has no list `vectors`.");
   demand(

@@ -1,5 +1,5 @@
 /**
- * What every check works with: the plugin opened as often as it likes, and a sound reply of its upstream to spoil or to give again.
+ * What every check works with: the plugin, opened as often as needed, and a valid reply of its upstream to spoil or to repeat.
  * A check is a name and a function that throws a Breach; a new one is a row in shape, answers, wire, failures or secrets.
  */
 import type { Outside } from "../domain/outside";
@@ -9,11 +9,11 @@ import { callFor, type Opened, openPlugin, type Subject } from "./subject";
 
 export interface Check {
   readonly name: string;
-  /** What it is tried with, where the same is demanded of several things. */
+  /** What is tested, if the same check applies to several things. */
   readonly of?: string;
   /** Why it cannot be done here. */
   readonly skipped?: string | undefined;
-  /** true: it asks the upstream for vectors, and tells nothing of the plugin where that is down. */
+  /** true: it requests vectors from the upstream, and is meaningless if that is down. */
   readonly asks?: boolean;
   /** @returns why it could not be done after all. @throws Breach, or whatever the plugin throws */
   readonly run: () => Promise<string | undefined> | Promise<void> | void;
@@ -22,12 +22,12 @@ export interface Check {
 export interface Bench {
   readonly subject: Subject;
   readonly open: (changedOptions?: Readonly<Record<string, unknown>>) => Opened;
-  /** As many of these as one call takes. */
+  /** As many of these as one call may contain. */
   readonly fitting: (texts: readonly string[]) => readonly string[];
-  /** The upstream's own answer to these texts, to be given again. */
+  /** The upstream's own answer to these texts, to be repeated. */
   readonly soundReply: (texts: readonly string[]) => Promise<Answer & (() => Response)>;
   readonly now: () => number;
-  /** A world of its own, for a check that looks at what is asked of it. */
+  /** A world of its own, for a check that observes how it is used. */
   readonly outside: () => Outside;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Every way in which an upstream or the network can fail, and the kind of failure that the gateway must be told.
- * A new way is a row of REFUSALS or of `broken`; what only one vendor says is in that plugin's own test.
+ * Every way in which an upstream or the network can fail, and the kind of error that the gateway must get.
+ * A new way is a row of REFUSALS or of `broken`; a plugin's own test has its vendor's special errors.
  */
 import type { FailureKind } from "../plugin";
 import { proveReply } from "./answers";
@@ -29,7 +29,7 @@ const REFUSALS: readonly (readonly [status: number, kind: FailureKind])[] = [
   [529, "unavailable"],
 ];
 
-/** Whoever has an API says which model it does not have: who says nothing has no such path. */
+/** An API says which model it does not have; a server that says nothing has no such path. */
 const WORDLESS_404: FailureKind = "wrong_address";
 
 type RetryAfter = readonly [of: string, headers: (now: number) => Record<string, string>, ms: number];
@@ -39,14 +39,14 @@ const RETRY_AFTER: readonly RetryAfter[] = [
   ["a date in the past", (now) => ({ "retry-after": new Date(now - 30_000).toUTCString() }), 0],
   ["milliseconds", () => ({ "retry-after-ms": "250", "retry-after": "1" }), 250],
 ];
-/** A date has whole seconds, and a live clock goes on while a check runs. */
+/** A date has whole seconds, and a live clock advances while a check runs. */
 const RETRY_AFTER_DOUBT_MS = 2_000;
 
 const PAGE = "<!DOCTYPE html><html><body><h1>Welcome</h1></body></html>";
 const WORDS = "The vendor does not like this one.";
 const json = (body: string) => new Response(body, { headers: { "content-type": "application/json" } });
 
-/** For an unknown envelope: the words stand wherever vendors have been seen to put them. */
+/** For an unknown envelope: the message is in every place where vendors were seen to put it. */
 const anyEnvelope = (message: string) => JSON.stringify({ error: { message }, message, detail: message });
 
 export function failsRight(bench: Bench, vendor: Answering): Check[] {
@@ -58,7 +58,7 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
     const { upstream, network } = open();
     network.answer(answer);
     const failure = await failureOf(upstream.embed(callFor(subject, texts())));
-    // What is missed at one address may be looked for at another.
+    // If something is missing at one URL, the plugin may try another.
     const addresses = new Set(network.requests.map(({ url }) => url));
     demand(
       network.requests.length > 0 && network.requests.length === addresses.size,
@@ -172,7 +172,7 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
         demandKind(await failureAfter(() => new Response(null, { status: 307, headers })), "malformed");
       },
     },
-    // The plugin may refuse these or leave it to the gateway's proof: no vector may come of them.
+    // The plugin may refuse these or leave it to the gateway's check: no vector may result from them.
     ...Object.entries(SPOILINGS).map(
       ([of, spoil]): Check => ({
         name: "a reply with wrong vectors is refused",
@@ -191,7 +191,7 @@ export function failsRight(bench: Bench, vendor: Answering): Check[] {
               .embed(callFor(subject, texts()))
               .then((reply) => proveReply(subject, reply, texts(), upstream)),
           );
-          // All zeros for one text may be what the model makes of it.
+          // All zeros for one text may be the model's own result.
           if (failure.kind !== "no_vector") demandKind(failure, "malformed");
           return undefined;
         },

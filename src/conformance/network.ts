@@ -1,6 +1,6 @@
 /**
- * The network that a plugin under test sees: it records each request, obeys signals and follows redirects as `fetch` does.
- * What a check wants answered instead of the upstream's own word it sets with `answer`.
+ * The network that a plugin under test sees: it records each request, obeys signals and follows redirects like `fetch`.
+ * With `answer` a check replaces the upstream's answer.
  */
 export interface SentRequest {
   readonly url: string;
@@ -12,13 +12,13 @@ export interface SentRequest {
 export interface Network {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   readonly requests: readonly SentRequest[];
-  /** What the upstream itself answered, in the order in which it did. */
+  /** The upstream's own answers, in order. */
   readonly replies: readonly Reply[];
-  /** From now on every request is answered so; undefined: by the vendor again. */
+  /** From now on every request gets this answer; undefined: the vendor's again. */
   answer(reply: Answer | undefined): void;
 }
 
-/** An answer as bytes, so that it can be given again. */
+/** An answer as bytes, so that it can be repeated. */
 export interface Reply {
   readonly status: number;
   readonly headers: readonly (readonly [name: string, value: string])[];
@@ -28,7 +28,7 @@ export interface Reply {
 export type Answer = (request: SentRequest) => Response | Promise<Response>;
 type Fetch = Network["fetch"];
 
-/** @param vendor what answers, a fake or the live one; left out, every request is an error: the plugin is one that needs no network. */
+/** @param vendor the fake or live upstream; left out, every request is an error, because the plugin needs no network. */
 export function createNetwork(vendor?: Fetch): Network {
   const requests: SentRequest[] = [];
   const replies: Reply[] = [];
@@ -69,7 +69,7 @@ export function createNetwork(vendor?: Fetch): Network {
   };
 }
 
-/** The headers that tell how a body was packed on its way are of that way alone. */
+/** Headers about a body's compression belong to the transfer only. */
 const OF_THE_WAY = ["content-encoding", "content-length", "transfer-encoding"];
 
 export function again({ status, headers, body }: Reply): Response {
@@ -85,14 +85,14 @@ function untilAborted<Value>(work: Promise<Value>, signal: RequestInit["signal"]
   });
 }
 
-/** A connection that breaks before any answer, as Bun's fetch tells it. */
+/** A connection that breaks before any answer, as Bun's fetch reports it. */
 export function connectionReset(): Promise<Response> {
   return Promise.reject(
     Object.assign(new Error("The socket connection was closed unexpectedly."), { code: "ECONNRESET" }),
   );
 }
 
-/** An answer that breaks off after these bytes: the connection, not just the text, ends. */
+/** An answer that breaks off after these bytes: the connection ends, not just the text. */
 export function brokenOff(start: string): Response {
   let pulls = 0;
   return new Response(

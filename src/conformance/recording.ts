@@ -1,7 +1,7 @@
 /**
- * An upstream's answers in a file, so that a plugin can be tested without it: recorded once from the live one, then given again for the
- * same requests. What a request held in headers is never written down, since that is where the keys are; and where a key stands elsewhere,
- * "[redacted]" is written.
+ * An upstream's answers in a file, so that a plugin can be tested without the upstream: recorded from the live one, then repeated for the
+ * same requests. Headers of requests are never recorded, because they contain the keys; a key in any other place is
+ * replaced by "[redacted]".
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -18,7 +18,7 @@ export const Recording = Type.Object({
     Type.Object({
       method: Type.String(),
       url: Type.String(),
-      /** As it was sent, parsed. */
+      /** As sent, parsed. */
       request: Type.Unknown(),
       status: Type.Integer(),
       headers: Type.Record(Type.String(), Type.String()),
@@ -30,15 +30,15 @@ export const Recording = Type.Object({
 export type Recording = Static<typeof Recording>;
 
 /**
- * The live upstream, and what it answered so far.
- * @param secrets that the plugin was given: they are not written down, wherever they stand, nor is what else turns out to be one
+ * The live upstream, and its answers so far.
+ * @param secrets given to the plugin: they are not recorded anywhere, and neither is anything else that turns out to be secret
  */
 export function recorder(
   live: Outside["fetch"],
   secrets: readonly string[],
 ): { readonly fetch: Fetch; readonly recording: () => Recording } {
   const exchanges: Recording["exchanges"] = [];
-  /** Also tokens that the upstream itself gave out: known once they are sent. */
+  /** Includes tokens that the upstream itself issued: known once they are sent. */
   const known = new Set(secrets);
   const recorded: Fetch = async (url, init) => {
     for (const secret of secretsSent(url, init)) known.add(secret);
@@ -57,8 +57,8 @@ export function recorder(
 
 /**
  * @param value the content of a recording's file
- * @param secrets that the plugin is given: where the recorded one's stood, they may stand now
- * @throws Breach where it is none
+ * @param secrets given to the plugin now: they replace those of the recorded run
+ * @throws Breach if it is not a recording
  */
 export function replayer(value: unknown, secrets: readonly string[]): Fetch {
   const [wrong] = Value.Errors(Recording, value);
@@ -80,7 +80,7 @@ export function replayer(value: unknown, secrets: readonly string[]): Fetch {
   };
 }
 
-/** What of a request is a secret by where it stands: in its headers, or in an address under a name that says so. */
+/** Secrets of a request by position: in its headers, or in its URL under a name that suggests one. */
 function secretsSent(url: string, init: RequestInit): string[] {
   const { username, password, searchParams } = new URL(url);
   const named = [...searchParams].filter(([name]) => SECRET_WORD.test(name)).map(([, value]) => value);
@@ -90,7 +90,7 @@ function secretsSent(url: string, init: RequestInit): string[] {
   ];
 }
 
-/** The same without secrets, in every text of it. */
+/** The same without secrets, in all of its texts. */
 function cleaned<Whole>(whole: Whole, secrets: readonly string[]): Whole;
 function cleaned(whole: unknown, secrets: readonly string[]): unknown {
   if (typeof whole === "string") return withoutKnown(whole, secrets);
@@ -103,7 +103,7 @@ function parsed(body: RequestInit["body"]): unknown {
   try {
     return JSON.parse(String(body));
   } catch {
-    // What is no JSON is compared as it is.
+    // Anything other than JSON is compared unchanged.
     return String(body);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Runs the suite for a person who reads the report: each check's outcome in words, and nothing of it thrown.
- * What an outcome is worth to a process (its exit code, its lines) is the command's.
+ * Runs the suite for a person who reads the report: each check's outcome as text, without exceptions.
+ * The command decides on exit code and output.
  */
 import type { Outside } from "../domain/outside";
 import { type Check, titleOf } from "./bench";
@@ -21,7 +21,7 @@ const CHECK_MS_MAX = 60_000;
 
 /**
  * @param outside its network is not used: the subject's `vendor` is
- * @param tell is given each outcome as it comes
+ * @param tell called with each outcome as it comes
  */
 export async function report(
   subject: Subject,
@@ -51,7 +51,7 @@ async function judge(check: Check, outside: Outside): Promise<Pick<Outcome, "out
   }
 }
 
-/** Why the upstream gives no vectors at all: told once, and not by every check that needs some. */
+/** Why the upstream returns no vectors at all: reported once, not by every check that needs some. */
 async function silenceOf(subject: Subject, outside: Outside): Promise<string | undefined> {
   try {
     await inTime(() => openPlugin(subject, outside).upstream.embed(callFor(subject, ["a text"])), outside);
@@ -69,7 +69,7 @@ async function inTime<Value>(work: () => Promise<Value>, outside: Outside): Prom
   try {
     return await Promise.race([work(), late]);
   } finally {
-    // Its rejection is then nobody's.
+    // Nobody handles its rejection then.
     late.catch(() => undefined);
     over.abort();
   }
@@ -77,10 +77,10 @@ async function inTime<Value>(work: () => Promise<Value>, outside: Outside): Prom
 
 function wordsOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return `It threw ${String(thrown)}, which is not an Error.`;
-  // What a recording has no answer to reaches the plugin as a connection that broke.
+  // If a recording has no answer, the plugin gets a broken connection.
   if (thrown.cause instanceof Breach) return thrown.cause.message;
   if ("kind" in thrown) return `${String(thrown.kind)}: ${thrown.message}`;
-  // The engine quotes the whole call, source and all: "host.pots is not a function. (In 'host.pots({ … })', …)".
+  // The engine quotes the whole call, including source: "host.pots is not a function. (In 'host.pots({ … })', …)".
   const [withoutSource = ""] = thrown.message.split("(In '", 1);
   const [words = ""] = withoutSource.split("(evaluating '", 1);
   return words.trimEnd();

@@ -1,5 +1,5 @@
 /**
- * Keys leave the process in headers only, and come back to nobody, even from a vendor that repeats them in its errors.
+ * Keys leave the process only in headers, and are never returned, even if a vendor repeats them in its errors.
  * A new way in which a vendor has been seen to repeat a key is a row of ECHOES.
  */
 import type { Bench, Check } from "./bench";
@@ -16,7 +16,7 @@ export function keepsSecrets(bench: Bench, vendor: Answering): Check[] {
       ? "no option holds a secret of 8 characters or more: pass one, such as --option token=… or --option-env token=VARIABLE"
       : undefined;
 
-  /** Never shows what it found: the words go to a terminal, and from there to an issue. */
+  /** Never shows what it found: the message goes to a terminal, and from there into an issue. */
   const demandNone = (text: string, what: string, characters?: number) => {
     for (const secret of secrets)
       demand(
@@ -25,7 +25,7 @@ export function keepsSecrets(bench: Bench, vendor: Answering): Check[] {
       );
   };
 
-  /** All that the vendor was sent in headers, in places where a snippet's end may cut it in two. */
+  /** Everything that the vendor was sent in headers, at positions where the end of a snippet may cut it in two. */
   const echo = ({ headers }: SentRequest, before = 0) =>
     `${"x".repeat(before)} you sent ${JSON.stringify(Object.fromEntries(headers))}, also ${[...headers.values()].join(" ; ")}`;
   const page = (text: string, status: number) => new Response(`<html>${text}</html>`, { status });

@@ -1,6 +1,6 @@
 /**
- * What a plugin is before its first call: a name, a schema, an `open` that waits for nothing, a `close` that may come twice.
- * A new member of `Provider` or `Upstream` is asked for here.
+ * A plugin before its first call: a name, a schema, an `open` that does not wait, a `close` that may be called twice.
+ * A new member of `Provider` or `Upstream` is required here.
  */
 import { Value } from "@sinclair/typebox/value";
 import { closedSchema } from "../config/check";
@@ -10,7 +10,7 @@ import type { Bench, Check } from "./bench";
 import { demand } from "./breach";
 import { callFor, openPlugin } from "./subject";
 
-/** Keys under `providers.<name>` that are the gateway's own: a plugin that declares one would never see it. */
+/** The gateway's own keys under `providers.<name>`: a plugin that declares one would never see it. */
 const GATEWAY_KEYS = [
   "plugin",
   "timeout_ms",
@@ -40,7 +40,7 @@ export function keepsItsShape(bench: Bench): Check[] {
       run() {
         const { options } = open().provider;
         demand(isObjectSchema(options), "Its options must be made with host.t.Object({…}).");
-        // The gateway closes the schema by itself, where the plugin left it open.
+        // The gateway closes the schema itself if the plugin left it open.
         const schema = closedSchema(options);
         const filled = Value.Default(schema, { ...subject.options });
         const taken = GATEWAY_KEYS.filter((key) => key in Object(options.properties));

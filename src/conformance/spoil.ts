@@ -1,9 +1,9 @@
 /**
- * A valid reply made wrong, without knowing its wire: the vectors are found in its JSON by their shape.
- * A new way to be wrong is a row of SPOILINGS; a reply in which no vectors are found is spoiled in none of them.
+ * Makes a valid reply invalid without knowing its format: vectors are found in its JSON by their shape.
+ * A new way to be wrong is a row of SPOILINGS; a reply in which no vectors are found is not spoiled.
  */
 
-/** The reply with its vectors made wrong; undefined where it holds none that can be seen. */
+/** The reply with its vectors made invalid; undefined if none are found. */
 export type Spoiling = (body: string, count: number) => string | undefined;
 
 export const SPOILINGS: Readonly<Record<string, Spoiling>> = {
@@ -20,9 +20,9 @@ export const SPOILINGS: Readonly<Record<string, Spoiling>> = {
   NaN: (body) => withVectors(body, (vector) => changed(vector, (values) => values.fill(Number.NaN))),
 };
 
-/** The reply in another order, its indices with it; undefined where it has none, or too few to tell. */
+/** The reply in another order, with its indices; undefined if it has none, or too few to tell. */
 export function reversed(body: string, count: number): string | undefined {
-  // Whatever the vendor calls it: a member that counts the places.
+  // Whatever the vendor calls it: a member that counts 0, 1, 2 and so on.
   const indexed = ([first, ...others]: readonly unknown[]) =>
     typeof first === "object" &&
     Object.entries(Object(first)).some(
@@ -39,7 +39,7 @@ export function reversed(body: string, count: number): string | undefined {
 
 type Vector = readonly number[] | string;
 
-/** Shorter, a list of numbers may be anything. */
+/** A shorter list of numbers may be anything. */
 const NUMBERS_MIN = 8;
 
 function isVector(value: unknown): value is Vector {
@@ -47,7 +47,7 @@ function isVector(value: unknown): value is Vector {
   return Array.isArray(value) && value.length >= NUMBERS_MIN && value.every((one) => typeof one === "number");
 }
 
-/** base64 of float32: an id of as many letters has numbers of any size in it. */
+/** base64 of float32: an id with as many letters would decode to numbers of arbitrary size. */
 function isPacked(text: string): boolean {
   if (text.length < NUMBERS_MIN * 4 || !/^[A-Za-z0-9+/]+={0,2}$/.test(text) || text.length % 4 !== 0)
     return false;
@@ -70,7 +70,7 @@ function changed(vector: Vector, change: (values: Float32Array) => Float32Array)
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength).toBase64();
 }
 
-/** The first list of as many vectors as there are inputs, in another form. */
+/** The first list with as many vectors as there are inputs, in another form. */
 function withList(
   body: string,
   count: number,
@@ -90,7 +90,7 @@ function withList(
   return found ? spoiled : undefined;
 }
 
-/** Every vector of the reply in another form, wherever it stands. */
+/** Every vector of the reply in another form, wherever it is. */
 function withVectors(body: string, change: (vector: Vector, place: number) => unknown): string | undefined {
   let places = 0;
   const walk = (value: unknown): unknown => {
@@ -107,7 +107,7 @@ function parsed(body: string): unknown {
   try {
     return JSON.parse(body);
   } catch {
-    // A wire that is not JSON: nothing is found in it.
+    // The reply is not JSON: nothing is found in it.
     return undefined;
   }
 }

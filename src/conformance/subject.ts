@@ -1,6 +1,6 @@
 /**
- * What the conformance suite knows of a plugin and of its upstream: a fake that stands where the network stands, or the live upstream.
- * A new question that only the upstream's wire can answer is a member of `Vendor`; a check that needs it must do without it, or be skipped.
+ * What the conformance suite knows about a plugin and its upstream: a fake, or the live upstream.
+ * A new question that depends on the upstream's API is a member of `Vendor`; a check that needs it must do without, or be skipped.
  */
 import { Value } from "@sinclair/typebox/value";
 import { GatewayError } from "../domain/errors";
@@ -12,27 +12,27 @@ import { createNetwork, type Network } from "./network";
 
 export interface Subject {
   readonly plugin: Plugin;
-  /** The plugin's own keys under `providers.<name>`, as a routing file gives them. */
+  /** The plugin's own keys under `providers.<name>`, as in a routing file. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** A model that answers well. */
+  /** A model that answers correctly. */
   readonly model: string;
-  /** What answers; left out for a plugin that uses no network. */
+  /** The upstream; left out for a plugin that uses no network. */
   readonly vendor?: Answering;
-  /** The right vector of a text; left out where none can be told: then a text alone and in a batch must have the same. */
+  /** The right vector of a text; left out if unknown: then a text must get the same alone and in a batch. */
   readonly vectorOf?: (text: string) => Float32Array;
-  /** What in `options` must leave the process in headers only, and never be told. */
+  /** The values in `options` that must leave the process in headers only, and must never be shown. */
   readonly secrets?: readonly string[];
-  /** Changed options, and the address that a call then goes to. */
+  /** Changed options, and the URL that a call then goes to. */
   readonly addresses?: readonly (readonly [options: Readonly<Record<string, unknown>>, url: string])[];
-  /** Inputs that one call takes, where `describe` does not say. */
+  /** Inputs per call, if `describe` does not say. */
   readonly maxInputs?: number;
 }
 
-/** A fake of the vendor's wire, as strict as the vendor. */
+/** A fake of the vendor's API, as strict as the vendor. */
 export interface Vendor {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   readonly vectorOf: (text: string) => Float32Array;
-  /** Tokens that a good reply reports; undefined where the wire reports none. */
+  /** Tokens that a good reply reports; undefined if the API reports none. */
   readonly tokensOf: (texts: readonly string[]) => number | undefined;
   /** The body of a reply with these vectors. */
   readonly replyBody: (vectors: readonly IndexedVector[]) => string;
@@ -85,7 +85,7 @@ export function callFor(
   };
 }
 
-/** The failure that a call ends in. Anything thrown that the host did not make is a fault of the plugin. */
+/** The failure of a call. An exception that the host did not make is a bug of the plugin. */
 export async function failureOf(work: Promise<unknown>): Promise<GatewayError> {
   const thrown = await work.then(
     (value) => new Breach(`It returned a reply where it must fail: ${JSON.stringify(value)?.slice(0, 200)}`),

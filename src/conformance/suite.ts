@@ -1,6 +1,6 @@
 /**
- * The one suite that judges every plugin, bundled or outside, in tests and by `embedgate plugin test`.
- * A new promise of src/plugin.ts is asked for in one of its sections; what a wire alone has stays in that plugin's own test.
+ * The one suite that judges every plugin, bundled or external, in tests and in `embedgate plugin test`.
+ * A new promise of src/plugin.ts is tested in one of its sections; a plugin's own test has what is special about its API.
  */
 import type { Outside } from "../domain/outside";
 import { answersRight } from "./answers";
@@ -17,7 +17,7 @@ export interface Section {
 }
 
 /**
- * @param subject its `vendor` is what makes most of the suite apply; a plugin without a network leaves it out
+ * @param subject its `vendor` makes most of the suite apply; a plugin without a network leaves it out
  * @param outside a world for each opening of the plugin; its network is not used
  */
 export function suiteFor(subject: Subject, outside: () => Outside): readonly Section[] {

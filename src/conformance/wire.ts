@@ -1,6 +1,6 @@
 /**
- * What a plugin sends: one request a call, to the right address, with the caller's `extra_body` under its own words.
- * What only one vendor's wire asks for is in that plugin's own test.
+ * What a plugin sends: one request per call, to the right URL, with the caller's `extra_body` overridden by its own fields.
+ * A plugin's own test has what only its vendor's API requires.
  */
 import { catalogueFacts } from "../config/catalogue";
 import { taskNamed } from "../domain/task-words";
@@ -38,7 +38,7 @@ export function sendsRight(bench: Bench): Check[] {
       asks: true,
       async run() {
         const { upstream, network } = open();
-        // The upstream need not know the extra field: what is judged is what was sent.
+        // The upstream need not know the extra field: only what was sent is checked.
         network.answer(await soundReply([TEXT]));
         await upstream.embed(callFor(subject, [TEXT]));
         const plain = bodyOf(network.requests[0]?.body ?? "") ?? {};
@@ -73,7 +73,7 @@ export function sendsRight(bench: Bench): Check[] {
           const what = `With the task "${task}", it`;
           demand(vectors.length === 1, `${what} returned ${vectors.length} vectors for 1 input.`);
           const body = network.requests.at(-1)?.body ?? "";
-          // A wire that must be told a task gets one of its words where none was given.
+          // An API that requires a task gets a default one if the request names none.
           const sentBefore = bodies.has(body) && (task !== undefined || bodies.size === 1);
           demand(
             !sentBefore,
@@ -128,7 +128,7 @@ function bodyOf(text: string): Readonly<Record<string, unknown>> | undefined {
   return typeof body === "object" && body !== null ? { ...body } : undefined;
 }
 
-/** Lets all that can go on do so, or for as long as it takes: what is signed is signed on another thread. */
+/** Waits until everything that can run has run; signatures are computed on another thread. */
 async function turns(enough?: () => boolean): Promise<void> {
   const most = enough ? 10_000 : 10;
   for (let turn = 0; turn < most && !enough?.(); turn++)

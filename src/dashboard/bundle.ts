@@ -1,6 +1,6 @@
 /**
- * The dashboard's script and stylesheet, bundled by Bun. It is called as a macro: where the module that imports it is read, so that a clone
- * needs no build step and the executable has the finished text inside. It starts a process, as a bundler cannot wait for another one in itself.
+ * The dashboard's script and stylesheet, bundled by Bun. Called as a macro, when the importing module is loaded, so that a clone
+ * needs no build step and the executable contains the result. It starts a child process, because a bundler cannot wait for a bundler inside itself.
  */
 import { join } from "node:path";
 

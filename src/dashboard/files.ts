@@ -1,6 +1,6 @@
 /**
- * What a browser gets of the dashboard: a page, its script, its stylesheet, compressed once. All else comes from the Admin API.
- * The page holds no secret and needs no key; a further file is a member of FILES.
+ * The dashboard's files for a browser: page, script and stylesheet, compressed once. Everything else comes from the Admin API.
+ * The page contains no secret and needs no key; a further file is a member of FILES.
  */
 import { bundled } from "./bundle" with { type: "macro" };
 
@@ -17,7 +17,7 @@ export interface FileAnswer {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Nothing from elsewhere, nothing inline, in nobody's frame. */
+/** Nothing external, nothing inline, no framing. */
 const CONTENT_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -29,7 +29,7 @@ const CONTENT_POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-/** @param mode open: nobody needs a key, so the page need not ask whether there is a session */
+/** @param mode open: no key is needed, so the page need not ask whether there is a session */
 const page = (mode: "open" | "keys") => `<!doctype html>
 <html lang="en" data-mode="${mode}">
 <head>
@@ -62,7 +62,7 @@ const FILES: ReadonlyMap<string, File> = new Map([
   ["dashboard.css", file("text/css; charset=utf-8", style)],
 ]);
 
-/** @returns undefined where there is no such file */
+/** @returns undefined if there is no such file */
 export const dashboardFile = (name: string): File | undefined => FILES.get(name);
 
 export function answerFile(
@@ -75,7 +75,7 @@ export function answerFile(
   );
   const common = {
     etag,
-    // Each start of the gateway may bring another version.
+    // After a restart the version may differ.
     "cache-control": "no-cache",
     "content-security-policy": CONTENT_POLICY,
     "cross-origin-opener-policy": "same-origin",

@@ -1,26 +1,26 @@
 /**
- * What a caller may never have sent on in `extra_body`, or in fields that are sent on as they are: what the gateway itself answers for, and
- * anything that looks like a credential or an address. However it is spelt, and however deep it stands.
+ * What a caller may never have sent on in `extra_body` or in forwarded fields: values that the gateway itself is responsible for, and
+ * anything that looks like a credential or a URL, however it is spelt and nested.
  */
 import { GatewayError } from "../domain/errors";
 import { findName, type NameWithin, spelling } from "../domain/spelling";
 import { WIRE_FIELDS } from "./fields";
 import { changesNumbers } from "./vector-fields";
 
-/** The wire's own fields by their spelling. */
+/** The API's own fields, by normalised spelling. */
 const WIRE = new Map([...WIRE_FIELDS].map((name) => [spelling(name), name]));
 
-/** What is embedded, by what and to which size, as one wire or another calls it: no object within may say it either. */
+/** The names of inputs, model and dimensions in various APIs: no nested object may contain them either. */
 const DECIDING = new Set(
   [
     ...["model", "input", "inputs", "inputText", "inputImage", "text", "texts", "content", "contents"],
     ...["prompt", "messages", "instances", "requests", "dimensions", "encoding_format"],
-    // How base64 is to be read, at vLLM (vllm/entrypoints/pooling/base/protocol.py).
+    // How base64 must be read, at vLLM (vllm/entrypoints/pooling/base/protocol.py).
     ...["embed_dtype", "endianness"],
   ].map(spelling),
 );
 
-/** By their spelling. */
+/** By normalised spelling. */
 const CREDENTIALS_AND_ADDRESSES = [
   /^x?(token|secret|passwd|auth|host|hostname|header|proxy|proxies|cookies?)$/,
   /^(region|organization|project|apibase|apihost|apiversion|apitype)$/,
@@ -29,10 +29,10 @@ const CREDENTIALS_AND_ADDRESSES = [
   /(password|credentials?|authorization|headers|ur[li]s?|endpoint)$/,
 ];
 
-/** Asks that inputs be embedded in view of one another: the gateway must read it as the provider does, or it would divide and keep them. */
+/** Embeds the inputs in the context of each other: the gateway must read it as the provider does, or it would divide and cache them. */
 const TOGETHER = "late_chunking";
 
-/** @param where the fields stand: `extra_body.`, or nothing for the body itself */
+/** @param where the prefix of the fields: `extra_body.`, or nothing for the body itself */
 export function refuseOwnFields(fields: object, where: string): void {
   const together = Object.entries(fields).find(([name]) => name === TOGETHER);
   if (together && typeof together[1] !== "boolean" && together[1] !== null)
@@ -46,7 +46,7 @@ export function refuseOwnFields(fields: object, where: string): void {
   );
 }
 
-/** What is in a field that a plugin declares and leaves open: the path of a name that is not the caller's to set. */
+/** For a field that a plugin declares with open contents: the path of a name that the caller may not set. */
 export function ownNameWithin(field: unknown): string | undefined {
   return findName(field, isOwn)?.path.slice(0, 200);
 }
@@ -61,7 +61,7 @@ function refuse(fields: object, where: string, isMeant: (found: NameWithin) => b
   if (!found) return;
   const wire = WIRE.get(found.spelt);
   const together = found.spelt === spelling(TOGETHER) ? `extra_body.${TOGETHER}` : undefined;
-  // As a field it is read: what the model has is honoured, and what it has not is refused.
+  // At the top level the field is understood: supported values work, and others are refused.
   const read = found.depth === 0 && changesNumbers(found.name) ? found.name : undefined;
   const known = wire ?? together ?? read;
   const advice = known === undefined ? "leave it out" : `send '${known}' as a field of the request`;

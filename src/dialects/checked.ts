@@ -1,5 +1,5 @@
 /**
- * A body against a wire's own schema, for wires whose fields are all their own.
+ * Checks a body against an API's own schema, for APIs whose fields are all their own.
  */
 import type { Static, TSchema } from "@sinclair/typebox";
 import type { TypeCheck } from "@sinclair/typebox/compiler";

@@ -1,13 +1,13 @@
 /**
- * How deeply a field of a request may be nested. Parsing knows no bound, but writing JSON does: a value that nobody could write again
- * must be the caller's 400, not a fault on the way to the provider.
+ * Limits how deeply a request's field may be nested. Parsing JSON has no limit, but writing it does: a value that could not be written again
+ * must be the caller's 400, not a failure on the way to the provider.
  */
 
-/** What a provider's own fields need, many times over. */
+/** Many times what a provider's own fields need. */
 export const DEPTH_MAX = 64;
 
 export function isTooDeep(value: unknown): boolean {
-  // A level at a time: recursion would itself end at a depth of some thousands.
+  // Level by level: recursion would itself fail at some thousand levels.
   let level: readonly object[] = objectsAmong([value]);
   for (let depth = 1; level.length > 0; depth++) {
     if (depth > DEPTH_MAX) return true;

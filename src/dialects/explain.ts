@@ -1,6 +1,6 @@
 /**
- * Turns a breach of a TypeBox schema into one sentence for the caller: which field, what was wrong, what would be right.
- * It knows JSON schema only, no dialect; a schema that wants its own words carries them as `expected`.
+ * Turns a violation of a TypeBox schema into one sentence for the caller: which field, what was wrong, what would be right.
+ * It knows JSON schema only, no dialect; a schema with its own message has it as `expected`.
  */
 import type { TSchema } from "@sinclair/typebox";
 import type { TypeCheck } from "@sinclair/typebox/compiler";
@@ -12,7 +12,7 @@ export interface Breach {
   readonly message: string;
 }
 
-/** The first breach, told where it lies deepest: in a union, the alternative that the value follows furthest is meant. */
+/** The first violation, at its deepest position: in a union, the alternative that matches the value furthest is meant. */
 export function explainBreach(check: TypeCheck<TSchema>, value: unknown): Breach {
   const first = check.Errors(value).First();
   if (!first) return { field: "", message: "The value is not valid." };
@@ -25,7 +25,7 @@ function furthest(error: ValueError): ValueError {
   if (error.type !== ValueErrorType.Union) return error;
   const { anyOf } = error.schema;
   const meant = error.errors.filter((_, i) => !isNull(anyOf?.[i]));
-  // `T or null` is `T` that may be left unset: what is wrong with it is what is wrong with T.
+  // `T or null` is an optional `T`: the message is about T.
   const only = meant.length === 1 ? meant[0]?.First() : undefined;
   if (only) return furthest(only);
   let best: ValueError = error;
@@ -39,8 +39,8 @@ function furthest(error: ValueError): ValueError {
 }
 
 /**
- * How far into the value an alternative got. A breach at `input/3` got further than one at `input/0`, which did not even fit
- * the first entry; a size that is wrong (`minItems`, `maxLength`) means that the type was right.
+ * How far an alternative matches the value. A violation at `input/3` is further than one at `input/0`, which did not even match
+ * the first entry; a wrong size (`minItems`, `maxLength`) means that the type was right.
  */
 function reach(error: ValueError): number {
   const steps = error.path.split("/").slice(1);
@@ -103,7 +103,7 @@ const isNull = (schema: TSchema | undefined) => schema?.type === "null";
 
 const lengthOf = (value: unknown) => (Array.isArray(value) || typeof value === "string" ? value.length : 0);
 
-/** What a schema asks for, in words. */
+/** Describes what a schema requires. */
 export function expected(schema: TSchema): string {
   if (typeof schema.expected === "string") return schema.expected;
   if ("const" in schema) return JSON.stringify(schema.const);

@@ -1,6 +1,6 @@
 /**
- * The fields of a request, by how they are handled: those that the wire knows and honours, those left for a plugin, and those ignored.
- * A field is refused here by its name alone; what is in it is checked against the schema afterwards.
+ * The fields of a request by how they are handled: understood by the API, left for a plugin, or ignored.
+ * Here a field is refused only by its name; its contents are checked against the schema afterwards.
  */
 
 import { GatewayError } from "../domain/errors";
@@ -11,16 +11,16 @@ import { asksForFloats, changesShape, changesVector } from "./vector-fields";
 export interface SortedFields {
   /** To be checked against the request's schema. */
   readonly known: Readonly<Record<string, unknown>>;
-  /** Of no wire: the route's plugin may know them. */
+  /** Fields of no API: the route's plugin may know them. */
   readonly unknown: Readonly<Record<string, unknown>>;
-  /** Names of what has no effect. */
+  /** Names of fields without effect. */
   readonly ignored: readonly string[];
 }
 
 const REQUIRED = new Set(["model", "input"]);
 const BY_POLICY = new Map(FIELDS_BY_POLICY.map((field) => [String(field), field]));
 
-/** Every field that some wire of this shape knows. */
+/** Every field that any API of this shape knows. */
 export const WIRE_FIELDS: ReadonlySet<string> = new Set([
   ...REQUIRED,
   "encoding_format",
@@ -28,8 +28,8 @@ export const WIRE_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * `null` for an optional field means absent; a required one keeps it, to be told as what it is.
- * @throws GatewayError invalid for a field that the wire refuses, null or not
+ * `null` for an optional field means absent; a required field keeps it, so that the error says so.
+ * @throws GatewayError invalid for a field that the API refuses, null or not
  */
 export function sortFields(body: object, policies: Policies): SortedFields {
   const known: [string, unknown][] = [];
@@ -51,7 +51,7 @@ function useOf(name: string, policies: Policies): "honour" | "ignore" | "reject"
   if (field !== undefined) return policies[field];
   if (WIRE_FIELDS.has(name)) return "honour";
   const { unknown_fields } = policies;
-  // The route's plugin may know it; who else ignored it would hand out another vector than was asked for.
+  // The route's plugin may know it; ignoring it could return another vector than the requested one.
   if (unknown_fields === "ignore" && changesVector(name)) return "honour";
   return unknown_fields === "reject" || unknown_fields === "ignore" ? unknown_fields : "honour";
 }
@@ -74,7 +74,7 @@ function refused(name: string, policies: Policies): GatewayError {
   return new GatewayError("invalid", `The field '${field}' is not supported here: ${hint}`, { field });
 }
 
-/** As many as a header should hold: a body may have thousands. */
+/** The most that a header should contain: a body may have thousands. */
 const NAMES_MAX = 50;
 
 /** For a header: a name may be any text. */

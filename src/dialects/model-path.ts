@@ -1,14 +1,14 @@
 /**
- * Which model is meant: a path may name it, the body may, both, or neither. A wire says which of them counts.
+ * Which model is meant: the path may name it, or the body, or both, or neither. Each API says which of them counts.
  */
 import { GatewayError } from "../domain/errors";
 import type { Asked } from "./wire";
 
 /**
- * The model as `model` of a request, still to be checked where the body said it.
- * @param named what the body says; undefined or null where it says nothing
- * @param both what counts where the path and the body name two: the path, or neither
- * @throws GatewayError invalid where they differ and must not, or where there is none
+ * The model as `model` of a request, still to be checked if it came from the body.
+ * @param named the body's value; undefined or null if there is none
+ * @param both what counts if path and body name two: the path, or neither
+ * @throws GatewayError invalid if they differ and must not, or if there is none
  */
 export function modelAsked(
   named: unknown,

@@ -1,6 +1,6 @@
 /**
- * A request of OpenAI's shape with what other services of that shape have beside it: the type of the numbers (`output_dtype`,
- * `embedding_type`), which then are in `embedding`, and `truncation`. A new word of theirs is read in `furtherWords`.
+ * A request of OpenAI's shape with additional fields of other services of that shape: the type of the numbers (`output_dtype`,
+ * `embedding_type`), which are then in `embedding`, and `truncation`. A further field is read in `furtherWords`.
  * Sources: docs.voyageai.com/reference/embeddings-api, api.jina.ai/docs, docs.mistral.ai/api (embeddings).
  */
 import type { Policies } from "../domain/policies";
@@ -48,7 +48,7 @@ interface Further {
 const FURTHER_WORDS: readonly string[] = [...TYPE_WORDS, "truncation"];
 const WORDS: ReadonlySet<string> = new Set(FURTHER_WORDS);
 
-/** Where no further field is taken, they are left in the body, to be refused there. */
+/** If no further field is accepted, they stay in the body, where they are refused. */
 function furtherWords(body: unknown, { unknown_fields, base64 }: Policies): Further {
   if (typeof body !== "object" || body === null || Array.isArray(body) || unknown_fields === "reject")
     return { rest: body };

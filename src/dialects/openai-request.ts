@@ -54,7 +54,7 @@ const inWords = (words: readonly string[]) => `${words.slice(0, -1).join(", ")} 
 
 const described = (description: string) => ({ description });
 
-/** Clients send `null` for what they leave unset; errors speak of `schema` alone. */
+/** Clients send `null` for unset fields; error messages mention `schema` only. */
 const optional = <Schema extends TSchema>(schema: Schema) => Type.Optional(Type.Union([schema, Type.Null()]));
 
 const MODEL = Type.String({
@@ -144,7 +144,7 @@ const allFields = (policies: RequestPolicies) => ({
   ...FIELDS,
 });
 
-/** Of all that any policies allow; what these refuse never gets past the check. */
+/** With everything that any policies allow; what the current ones refuse never passes the check. */
 export type EmbeddingsRequest = Static<TObject<ReturnType<typeof allFields>>>;
 
 export function embeddingsRequest(policies: RequestPolicies): TObject {

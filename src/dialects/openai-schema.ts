@@ -139,7 +139,7 @@ export const ModelList = Type.Object({
   data: Type.Array(Type.Ref("#/components/schemas/Model")),
 });
 
-/** What a list with features says beside: by these a client tells models that embed from those that chat. */
+/** Additional members of a list with features: clients use them to tell embedding models from chat models. */
 const FEATURES = {
   supported_features: Type.Array(Type.String(), described('Holds "embeddings" where the model makes them.')),
   output_modality: Type.Object({ text: Type.Boolean(described("Whether its output is text.")) }),
@@ -164,7 +164,7 @@ export const ModelWithFeatures = Type.Object(
   },
 );
 
-/** What every wire's answers say of tokens and credits. */
+/** Tokens and credits, in the answers of every API. */
 export function usageSchema({ usage_credits }: Policies) {
   const usage = { prompt_tokens: 4, total_tokens: 4 };
   if (!usage_credits) return Type.Object(TOKENS, { examples: [usage] });
@@ -185,7 +185,7 @@ export function responseOf(policies: Policies) {
   return Type.Object(properties, { examples });
 }
 
-/** With every code that there is in this dialect. */
+/** With every error code of this dialect. */
 function errorResponseOf(policies: Policies) {
   const codes = ERROR_KINDS.map(([kind]) => wordingOf(new GatewayError(kind, ""), policies).code);
   const enumerated = Type.Union([Type.String(), Type.Null()], { enum: [...new Set(codes)].sort() });
@@ -194,7 +194,7 @@ function errorResponseOf(policies: Policies) {
   return Type.Object(properties, { examples: ErrorResponse.examples });
 }
 
-/** By the names that the document knows them under. */
+/** By their names in the document. */
 export const schemasOf = (policies: Policies) => ({
   EmbeddingsRequest: embeddingsRequest(policies),
   EmbeddingsResponse: responseOf(policies),

@@ -1,6 +1,6 @@
 /**
- * OpenAI's wire, as a dialect's policies have it: its body → EmbedRequest, Result → its body, any error → its envelope.
- * A field that no wire knows is no error here where the route's plugin may declare it (src/request/admission.ts asks).
+ * OpenAI's API by a dialect's policies: its body → EmbedRequest, Result → its body, any error → its envelope.
+ * An unknown field is no error here, since the route's plugin may declare it (src/request/admission.ts checks that).
  */
 import { type TUnsafe, Type } from "@sinclair/typebox";
 import { type TypeCheck, TypeCompiler } from "@sinclair/typebox/compiler";
@@ -25,7 +25,7 @@ type RequestCheck = TypeCheck<TUnsafe<EmbeddingsRequest>>;
 
 const DECIDING = [...FIELDS_BY_POLICY, "token_arrays", "base64", "empty_input", "max_inputs"] as const;
 
-/** By the policies that decide them: few are in use, however many workspaces there are. */
+/** By the policies that affect them: few are in use, however many workspaces there are. */
 const checks = new Map<string, RequestCheck>();
 
 function checkFor(policies: Policies): RequestCheck {
@@ -38,12 +38,12 @@ function checkFor(policies: Policies): RequestCheck {
 }
 
 export interface DecodedRequest extends Pick<Decoded, "request" | "ignored"> {
-  /** What the caller called `dimensions`, where that is another word. */
+  /** The caller's name for `dimensions`, if it is another word. */
   readonly sizeField: string | undefined;
 }
 
 /**
- * A parsed JSON body as a request.
+ * Reads a parsed JSON body as a request.
  * @throws GatewayError invalid, naming the field
  */
 export function decodeRequest(body: unknown, policies: Policies): DecodedRequest {
@@ -69,7 +69,7 @@ export function decodeRequest(body: unknown, policies: Policies): DecodedRequest
   refuseDepth({ ...unknown, extra_body: extraBody, metadata: known.metadata });
   refuseUnseen(known);
   refuseOwnFields(extraBody, "extra_body.");
-  // What is sent on as it is must be as harmless as what extra_body may hold.
+  // Forwarded fields must be as harmless as the contents of extra_body.
   if (policies.unknown_fields === "forward") refuseOwnFields(unknown, "");
   const request = {
     model: known.model,
@@ -84,7 +84,7 @@ export function decodeRequest(body: unknown, policies: Policies): DecodedRequest
   return { request, ignored, sizeField };
 }
 
-/** A size in a vendor's word is read as `dimensions`. @throws GatewayError invalid where the two differ, or sizes are not honoured */
+/** Reads dimensions in a vendor's word as `dimensions`. @throws GatewayError invalid if the two differ, or dimensions are not supported */
 function withSize(
   sorted: SortedFields,
   { dimensions }: Policies,
@@ -116,7 +116,7 @@ function inputsOf(input: EmbeddingsRequest["input"]): readonly Input[] {
   return flat.length > 0 ? [Uint32Array.from(flat)] : inputs;
 }
 
-/** Half of a UTF-16 pair has no UTF-8 form: it would reach the provider as another text. */
+/** Half of a UTF-16 pair has no UTF-8 form: the provider would get a different text. */
 function refuseLoneSurrogates(request: EmbeddingsRequest): void {
   const { input, model, user } = request;
   const refuse = (field: string) => {
@@ -137,7 +137,7 @@ function refuseLoneSurrogates(request: EmbeddingsRequest): void {
   }
 }
 
-/** What is kept, printed and put into headers is one line of text, and shows what it is. */
+/** A value that is stored, printed and put into headers must be one line of visible text. */
 function refuseUnseen({ model, user, metadata }: EmbeddingsRequest): void {
   refuseControls("model", model);
   refuseControls("user", user ?? "");
@@ -156,7 +156,7 @@ function refuseUnseen({ model, user, metadata }: EmbeddingsRequest): void {
 /** The size of 64 texts of 4096 characters. */
 const METADATA_CHARACTERS_MAX = 300_000;
 
-/** All texts in a value that is not too deep, names of members included. */
+/** All texts in a value that is not too deep, including names of members. */
 function* textsWithin(value: unknown): Generator<string> {
   if (typeof value === "string") yield value;
   if (typeof value !== "object" || value === null) return;
@@ -166,7 +166,7 @@ function* textsWithin(value: unknown): Generator<string> {
   }
 }
 
-/** Only the fields whose inside the schema leaves open can be deep. */
+/** Only fields with open contents in the schema can be deep. */
 function refuseDepth(fields: Readonly<Record<string, unknown>>): void {
   for (const [field, value] of Object.entries(fields)) {
     if (!isTooDeep(value)) continue;
@@ -182,8 +182,8 @@ function refuseDepth(fields: Readonly<Record<string, unknown>>): void {
 }
 
 /**
- * A result as the answer's body: vectors in the order of the inputs, `model` as it was asked for or as the wire calls it.
- * @param objects the entries of `data` @param id the answer's, where the policies have one
+ * The answer's body: vectors in the order of the inputs, `model` as requested or by the API's own name.
+ * @param objects the entries of `data` @param id the answer's id, if the policies have one
  */
 export function encodeResult(
   request: EmbedRequest,
@@ -193,7 +193,7 @@ export function encodeResult(
 ): Script {
   const { reply_models, reply_id } = policies;
   const { model, encoding } = request;
-  // An id may be called like something that every object has.
+  // An id may have the name of a member of Object.prototype.
   const called = Object.hasOwn(reply_models, model) ? reply_models[model] : model;
   return {
     encoding,
@@ -205,14 +205,14 @@ export function encodeResult(
   };
 }
 
-/** As JSON. Every wire's answers have it. */
+/** As JSON, for every API's answers. */
 export function usageOf({ tokens, credits }: Result, { usage_credits }: Policies): string {
   const { used, remaining } = credits ?? { used: 0n, remaining: null };
   const more = usage_credits ? `,"credits_used":${used},"credits_remaining":${remaining}` : "";
   return `{"prompt_tokens":${tokens},"total_tokens":${tokens}${more}}`;
 }
 
-/** OpenAI's envelope: all four keys, always. */
+/** OpenAI's envelope: always all four members. */
 export function encodeError(error: GatewayError, policies: Policies): string {
   const { type, code } = wordingOf(error, policies);
   return JSON.stringify({ error: { message: error.message, type, param: error.field || null, code } });

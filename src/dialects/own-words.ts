@@ -1,6 +1,6 @@
 /**
- * A body by whose fields they are: those that a wire has of its own, checked by its own schema, and the rest, for which OpenAI's rules hold.
- * What a wire makes of its own fields is in src/dialects/wires/.
+ * Splits a body by fields: an API's own, checked by its own schema, and the rest, for which OpenAI's rules apply.
+ * src/dialects/wires/ interprets an API's own fields.
  */
 import type { Static, TSchema } from "@sinclair/typebox";
 import type { TypeCheck } from "@sinclair/typebox/compiler";

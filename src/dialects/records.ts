@@ -1,12 +1,12 @@
 /**
- * The dialects: each a full set of policies, as data. The only place where they are told apart by name; code that acts on a wire asks its
- * policies. A new dialect of this shape is a record here and a name in src/config/schema.ts.
+ * The dialects: each a full set of policies, as data. Only here are they distinguished by name; all other code asks for a
+ * policy. A new dialect of this shape is a record here and a name in src/config/schema-values.ts.
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import type { DialectName } from "../config/schema-values";
 import type { Policies, PolicyOverrides } from "../domain/policies";
 
-/** The union: every field that any of them accepts, and OpenAI's own rules where they disagree. */
+/** The union: every field that any of them accepts, and OpenAI's own rules if they disagree. */
 const openai: Policies = {
   unknown_fields: "declared",
   dimensions: "honour",
@@ -75,14 +75,14 @@ export const DIALECTS: Readonly<Record<DialectName, Policies>> = {
     upstream_faults: "unavailable",
     usage_credits: true,
     reply_id: false,
-    // The name that OpenAI's own answer has. Behind a router's prefix the id is echoed as it was sent.
+    // The name in OpenAI's own answer. With a router's prefix the id is repeated as it was sent.
     reply_models: { "text-embedding-ada-002": "text-embedding-ada-002-v2" },
     models_list: "features",
     provider_header: "X-Quantized-Provider",
   },
 };
 
-/** The settings of the wire: the whole gateway, the defaults of workspaces, or one workspace. What is null is left to others. */
+/** The settings of the whole gateway, of the workspace defaults, or of one workspace. null leaves a setting to the others. */
 export interface DialectChoice {
   readonly dialect?: DialectName | null | undefined;
   readonly policies?: PolicyOverrides | null | undefined;
@@ -93,7 +93,7 @@ export function gatewayPolicies({ server }: Pick<GatewayConfig, "server">): Poli
   return policiesFrom(server);
 }
 
-/** A workspace's: the nearest dialect, then single policies, of which the nearest wins over the others. */
+/** A workspace's: the nearest dialect, then single policies, where the nearest wins. */
 export function policiesOf(
   { server, workspaceDefaults }: Pick<GatewayConfig, "server" | "workspaceDefaults">,
   workspace: DialectChoice = {},
@@ -101,12 +101,12 @@ export function policiesOf(
   return policiesFrom(server, workspaceDefaults, workspace);
 }
 
-/** The operator sees who answered at what price, and may force a provider, whatever its customers may. */
+/** The operator sees who answered at what price, and may force a provider, whatever customers may. */
 export function asAdmin(policies: Policies): Policies {
   return { ...policies, provider_names: "show", prices: "cost", force_provider: "everyone" };
 }
 
-/** @param choices from the widest to the nearest */
+/** @param choices from the most general to the nearest */
 function policiesFrom(...choices: readonly DialectChoice[]): Policies {
   const dialect = choices.findLast((choice) => (choice.dialect ?? undefined) !== undefined)?.dialect;
   let policies = DIALECTS[dialect ?? "openai"];

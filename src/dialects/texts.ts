@@ -1,13 +1,13 @@
 /**
- * What holds for the texts of a request on every wire whose field of them is its own, in the wire's name of it.
- * OpenAI's own field is checked by its schema (openai-request.ts) to the same rules.
+ * Rules for the texts of a request in every API that has its own field for them, with the API's own name in errors.
+ * OpenAI's own field is checked by its schema (openai-request.ts) with the same rules.
  */
 import { GatewayError } from "../domain/errors";
 import type { Policies } from "../domain/policies";
 
 /**
- * @param field what holds the texts
- * @param nameOf what the caller calls one of them
+ * @param field the value that contains the texts
+ * @param nameOf the caller's name for one of them
  * @throws GatewayError invalid
  */
 export function checkTexts(
@@ -30,7 +30,7 @@ export function checkTexts(
 }
 
 /**
- * Told in so many words: "must be a string" would not help a client that sends ids.
+ * With its own message: "must be a string" would not help a client that sends ids.
  * @throws GatewayError invalid
  */
 export function refuseTokenIds(input: unknown, field: string): void {

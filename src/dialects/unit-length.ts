@@ -1,9 +1,9 @@
 /**
- * Vectors for wires whose own servers answer unit length unless asked otherwise. Of most models they come so: then they are left as they are,
- * bit for bit.
+ * Unit-length vectors for APIs whose own servers return them by default. Most models' vectors already have unit length: these stay
+ * unchanged, bit for bit.
  */
 
-/** What rounding makes of a unit vector: of half precision, some ten-thousandths. */
+/** Rounding error of a unit vector: with half precision, some ten-thousandths. */
 const TOLERANCE = 1e-3;
 
 export function atUnitLength(vectors: readonly Float32Array[]): readonly Float32Array[] {

@@ -1,12 +1,12 @@
 /**
- * Fields that change what a vector is, in the words of vendors and of servers: its size, type, pooling and length, what it is for, what happens to a
- * text that is too long. No policy lets them be ignored or forwarded unchecked: a client that asked for int8 and gets floats misreads them.
- * A new word is a line of SHAPE_WORDS or WORDS; what nobody has listed is known by what its name says (SHAPE_LIKE, LIKE).
+ * Fields that change a vector, in the words of vendors and of servers: dimensions, type, pooling, length, task, and what happens to a
+ * text that is too long. No policy lets them be ignored or forwarded unchecked: a client that requested int8 and gets floats misreads them.
+ * A new word is a line of SHAPE_WORDS or WORDS; unlisted ones are recognised by parts of their name (SHAPE_LIKE, LIKE).
  */
 import { spelling } from "../domain/spelling";
 import { TASK_FIELDS } from "../domain/task-words";
 
-/** A size, by any other name than OpenAI's: it is read as `dimensions`. */
+/** Dimensions under another name than OpenAI's: read as `dimensions`. */
 const SIZE_WORDS = [
   "output_dimension",
   "output_dimensions",
@@ -15,7 +15,7 @@ const SIZE_WORDS = [
   "output_embedding_length",
 ];
 
-/** A client whose field is ignored misreads the answer: numbers of another type, another size, another length. */
+/** If such a field is ignored, the client misreads the answer: numbers of another type, another size, another length. */
 const SHAPE_WORDS: readonly string[] = [
   ...SIZE_WORDS,
   "truncate_dim",
@@ -48,7 +48,7 @@ const WORDS: readonly string[] = [
   "prompt_template",
   "instruction",
   "instruct",
-  // What becomes of a text too long.
+  // What happens to a text that is too long.
   "truncate",
   "truncation",
   "auto_truncate",
@@ -65,10 +65,10 @@ const known = new Set(WORDS.map(spelling));
 const shapes = new Set(SHAPE_WORDS.map(spelling));
 const sizes = new Set(SIZE_WORDS.map(spelling));
 
-/** Within a name, as it is spelt: what no client says who wants the vectors that it gets anyway. */
+/** Parts of a normalised name that a client has no reason to send unless it wants a different vector. */
 const SHAPE_LIKE =
   /dimension|(?:^|embedding|vector|output|target|hidden|num|max|n)(?:dims?|size)$|matryoshka|dtype|datatype|outputformat|vectortype|quanti[sz]|binari[sz]|precision|normali[sz]|pooling|^pool$|multivector|sparse|colbert/;
-/** `text_type` is DashScope's, `truncate_input_tokens` IBM watsonx's, `input_text_truncate` is seen at proxies. */
+/** `text_type` is DashScope's, `truncate_input_tokens` IBM watsonx's, `input_text_truncate` was seen at proxies. */
 const LIKE =
   /truncat|instruct|^prefix|^suffix|prefix$|suffix$|^prompttype|^texttype|^querytype|^isquery$|^isdocument$|^lora|^adapter|^layers?$|maxseq|maxinputtokens|chunking|^overlap$|^title$/;
 
@@ -80,7 +80,7 @@ export function changesShape(name: string): boolean {
   const spelt = spelling(name);
   return shapes.has(spelt) || SHAPE_LIKE.test(spelt);
 }
-/** Whoever sends it on unread takes what comes for other numbers than they are: of another type, size or length. */
+/** If it were sent on without being understood, the answer's numbers would be misread: of another type, size or length. */
 export const changesNumbers = (name: string) =>
   changesShape(name) && !/pooling|latechunking/.test(spelling(name));
 export const meansSize = (name: string) => sizes.has(spelling(name));
@@ -91,7 +91,7 @@ const types = new Set([
   "dtype",
   "embeddingtype",
   "embeddingtypes",
-  // LlamaIndex's word at Jina.
+  // LlamaIndex's word for it at Jina.
   "encodingtype",
   "outputtype",
   "datatype",

@@ -1,5 +1,5 @@
 /**
- * The only list of wires, a line each: src/door/ opens their paths and describes them.
+ * The only list of APIs for clients, one line each: src/door/ serves and documents their paths.
  */
 import { openaiWire } from "./openai-wire";
 import type { Wire } from "./wire";

@@ -1,5 +1,5 @@
 /**
- * What an error is called on a wire: the kind's own words (src/domain/errors.ts), but for those that the dialect's policies say otherwise.
+ * What an error is called in an API: by its kind (src/domain/errors.ts), unless the dialect's policies say otherwise.
  * A new policy about errors is a case here.
  */
 import type { GatewayError } from "../domain/errors";

@@ -1,5 +1,5 @@
 /**
- * What each kind of error comes from and what to look at, for the operator: `embedgate requests show` says it.
+ * The cause of each kind of error and what to look at, for the operator, in `embedgate requests show`.
  * A new kind (src/domain/errors.ts) is a line here.
  */
 import type { ErrorKind } from "./errors";

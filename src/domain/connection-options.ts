@@ -1,13 +1,13 @@
 /**
- * How the gateway connects to one server, beside its address: which certificates it trusts, which one it shows, and by which proxy.
- * A new option is a member here, a key in src/config/schema-connection.ts, and what src/network/connecting.ts makes of it.
+ * How the gateway connects to a server, apart from its URL: trusted certificates, a client certificate, and a proxy.
+ * A new option is a member here, a key in src/config/schema-connection.ts, and its use in src/network/connecting.ts.
  */
 export interface ConnectionOptions {
   /** Certificates in PEM, trusted instead of the usual authorities'. */
   readonly ca: string | undefined;
-  /** Of the gateway itself, in PEM, with its private key. */
+  /** The gateway's own certificate, in PEM, with its private key. */
   readonly client: CertificateAndKey | undefined;
-  /** http:// or https://, perhaps with a name and a password. */
+  /** http:// or https://, possibly with a user name and password. */
   readonly proxy: string | undefined;
 }
 

@@ -1,22 +1,22 @@
 /**
- * Invisible characters that change what is shown: those that end a line, move a terminal's cursor, or turn a text around. What callers
- * name is refused with them (src/dialects/openai.ts), and whatever is printed for people shows them escaped.
+ * Invisible characters that change what is shown: they end a line, move a terminal's cursor, or reverse text. Names from callers
+ * with such characters are refused (src/dialects/openai.ts), and whatever is printed for people shows them escaped.
  */
 import { GatewayError } from "./errors";
 
 /**
- * Controls, line and paragraph separators, and what embeds or overrides a direction (unicode.org/reports/tr9, 2.1 to 2.4). The marks that
- * right-to-left text is written with are none.
+ * Controls, line and paragraph separators, and characters that embed or override a direction (unicode.org/reports/tr9, 2.1 to 2.4). The marks
+ * of ordinary right-to-left text are allowed.
  */
 const CONTROL = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
-/** The first one, as U+001B; undefined where there is none. */
+/** The first one, as U+001B; undefined if there is none. */
 export function controlIn(text: string): string | undefined {
   const [found] = CONTROL.exec(text) ?? [];
   return found && `U+${(found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
-/** @throws GatewayError invalid where the text holds one */
+/** @throws GatewayError invalid if the text contains one */
 export function refuseControls(field: string, text: string): void {
   const control = controlIn(text);
   if (control === undefined) return;
@@ -25,7 +25,7 @@ export function refuseControls(field: string, text: string): void {
   });
 }
 
-/** All that has no shape of its own, but for what joins letters and emoji. */
+/** Everything without a visible shape, except what joins letters and emoji. */
 const UNSEEN = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 const SHORT = new Map([
   ["\n", "\\n"],
@@ -33,7 +33,7 @@ const SHORT = new Map([
   ["\t", "\\t"],
 ]);
 
-/** With each of them as \n, \r, \t or \u001b. JSON stays JSON. */
+/** Escapes each of them as \n, \r, \t or \u001b. JSON stays valid. */
 export function visible(text: string): string {
   return text.replace(UNSEEN, (found) => SHORT.get(found) ?? found.replace(/[\s\S]/g, escapedUnit));
 }

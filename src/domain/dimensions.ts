@@ -1,6 +1,6 @@
 /**
- * The sizes that a model makes, the sizes that may be asked of it, and who makes another: the provider, or the gateway by cutting.
- * A new way to come to a size is a case of `dimensions_policy` (src/domain/facts.ts) and of both functions here.
+ * The dimensions that a model supports, those that may be requested, and who shortens vectors: the provider, or the gateway by cutting.
+ * A new way is a case of `dimensions_policy` (src/domain/facts.ts) and of both functions here.
  */
 import type { DimensionsAllowed, KnownFacts } from "./facts";
 
@@ -10,19 +10,19 @@ export function isAllowed(size: number, allowed: DimensionsAllowed): boolean {
   return Array.isArray(allowed) ? allowed.includes(size) : size >= allowed.min && size <= allowed.max;
 }
 
-/** @returns whether a model can come to the size, by itself or cut */
+/** @returns whether a model can return these dimensions, by itself or cut */
 export function canMake(
   size: number | undefined,
   { dimensions, dimensions_allowed, dimensions_policy }: Sizes,
 ): boolean {
   if (size === undefined || size === dimensions) return true;
-  // Its size is unknown: the answer will show whether it is this one.
+  // Its dimensions are unknown: the answer will show whether they match.
   if (dimensions === undefined && dimensions_allowed === undefined) return true;
   if (dimensions_allowed !== undefined && isAllowed(size, dimensions_allowed)) return true;
   return dimensions_policy === "truncate" && dimensions !== undefined && size < dimensions;
 }
 
-/** The provider is asked for a size only where it makes that size itself; its one own size it is never asked for. */
+/** The provider is asked for dimensions only if it supports several; never for a model's only dimensions. */
 export function dimensionsToAsk(
   requested: number | undefined,
   { dimensions_allowed: allowed }: Sizes,
@@ -32,7 +32,7 @@ export function dimensionsToAsk(
     : undefined;
 }
 
-/** The sizes that a model has, for an error's message. */
+/** The supported dimensions, for an error's message. */
 export function sizesInWords({
   dimensions: own,
   dimensions_allowed: allowed,

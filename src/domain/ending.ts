@@ -1,9 +1,9 @@
 /**
- * How work is cancelled: an AbortController and its signal in one, at a tenth of the cost, as every request has several.
- * Code that only listens takes an `EndSignal`, which an AbortSignal is too. A plugin and `fetch` get the real thing (`abortSignalOf`).
+ * Cancellation: an AbortController and its signal in one, at a tenth of the cost, since every request has several.
+ * Code that only listens takes an `EndSignal`, which an AbortSignal is too. Plugins and `fetch` get a real one (`abortSignalOf`).
  */
 
-/** As much of an AbortSignal as is used here. */
+/** The part of AbortSignal that is used here. */
 export interface EndSignal {
   readonly aborted: boolean;
   readonly reason: unknown;
@@ -17,16 +17,16 @@ export class Ending implements EndSignal {
   reason: unknown;
   private readonly listeners: (() => void)[] = [];
 
-  /** The first reason stands. */
+  /** The first reason counts. */
   abort(reason: unknown): void {
     if (this.aborted) return;
     this.aborted = true;
     this.reason = reason;
-    // One that is taken away by another, while they are told, is not told any more.
+    // A listener that another one removes during the notification is not called any more.
     for (let next = this.listeners.shift(); next; next = this.listeners.shift()) next();
   }
 
-  /** Ends with another, and with the other's reason. @returns what ends that */
+  /** Ends together with another, with the same reason. @returns a function that stops following it */
   follow(other: EndSignal): () => void {
     const end = () => this.abort(other.reason);
     if (other.aborted) end();

@@ -1,6 +1,6 @@
 /**
- * The few kinds of error and the one table of what each means: status, type, code, worth another attempt, worth another route.
- * A new kind is a row of KINDS; a dialect that words a kind differently says so in its own record (src/dialects/).
+ * The few kinds of errors and the one table of their meaning: status, type, code, whether to retry, whether to fall back.
+ * A new kind is a row of KINDS; a dialect with other values has them in its own record (src/dialects/).
  */
 import type { FailureKind } from "../plugin";
 
@@ -8,13 +8,13 @@ interface Meaning {
   readonly status: number;
   /** OpenAI's `error.type`. */
   readonly type: string;
-  /** OpenAI's `error.code`; null where OpenAI gives none. */
+  /** OpenAI's `error.code`; null if OpenAI has none. */
   readonly code: string | null;
   /** Another attempt at the same target may succeed. */
   readonly retry: boolean;
   /** Another target of the same space may succeed. */
   readonly fallBack: boolean;
-  /** What callers are told who may not know the provider; left out: that it refused the request. */
+  /** The message for callers who may not know the provider; left out: that it refused the request. */
   readonly withoutProvider?: string;
 }
 
@@ -88,7 +88,7 @@ const KINDS = {
   forbidden: { status: 403, type: request, code: "forbidden", retry: false, fallBack: false },
   space_mismatch: { status: 409, type: request, code: "space_mismatch", retry: false, fallBack: false },
   unknown_model: { status: 404, type: request, code: "model_not_found", retry: false, fallBack: false },
-  // Of the Admin API: a key, a workspace, a request, a space.
+  // Errors of the Admin API: a key, a workspace, a request, a space.
   unknown_resource: { status: 404, type: request, code: "not_found", retry: false, fallBack: false },
   no_such_object: { status: 404, type: request, code: null, retry: false, fallBack: false },
   conflict: { status: 409, type: request, code: "conflict", retry: false, fallBack: false },
@@ -104,9 +104,9 @@ const KINDS = {
     fallBack: false,
   },
   head_too_large: { status: 431, type: request, code: "headers_too_large", retry: false, fallBack: false },
-  // The client closed the connection: 499 is seen in the ledger only.
+  // The client closed the connection: 499 appears in the ledger only.
   cancelled: { status: 499, type: request, code: "client_closed_request", retry: false, fallBack: false },
-  // What the provider did. Our own key refused there is never the caller's 401: it is our service that is unavailable.
+  // Failures of the provider. If it refuses our own key, that is never the caller's 401: our service is unavailable.
   too_many_tokens: {
     status: 400,
     type: request,
@@ -115,7 +115,7 @@ const KINDS = {
     fallBack: false,
   },
   not_found: { status: 404, type: request, code: "model_not_found", retry: false, fallBack: false },
-  // The provider is there, its API lies elsewhere, or its certificate is not trusted: a slip in the routing file.
+  // The provider is up, but its API is at another URL, or its certificate is not trusted: an error in the routing file.
   wrong_address: {
     status: 503,
     type: server,
@@ -156,9 +156,9 @@ const KINDS = {
     fallBack: true,
     withoutProvider: "The provider did not answer in time",
   },
-  // The request's own time is over: no attempt is left in it.
+  // The request's own deadline has passed: no attempt is left.
   deadline: { status: 504, type: server, code: "upstream_timeout", retry: false, fallBack: false },
-  // It answered with the vector of a beginning of the text, as its count shows.
+  // Its token count shows that it embedded only the beginning of the text.
   cut_silently: {
     status: 400,
     type: request,
@@ -167,7 +167,7 @@ const KINDS = {
     fallBack: true,
     withoutProvider: "A text is longer than the model takes",
   },
-  // The model makes nothing of a text: blanks, or words that a static model does not know. Another route's may know them.
+  // The model has no result for a text: blanks, or words that a static model does not know. Another route's may know them.
   no_vector: {
     status: 400,
     type: request,
@@ -184,7 +184,7 @@ const KINDS = {
     fallBack: true,
     withoutProvider: "The provider's answer cannot be used",
   },
-  // The routing file has the model, and none of its providers has what it needs, such as a key.
+  // The routing file has the model, but none of its providers has what it needs, such as a key.
   provider_not_configured: {
     status: 503,
     type: server,
@@ -192,7 +192,7 @@ const KINDS = {
     retry: false,
     fallBack: false,
   },
-  // No way to the model is known to be in its space.
+  // No route of the model is known to be in its space.
   space_out_of_service: {
     status: 503,
     type: server,
@@ -200,7 +200,7 @@ const KINDS = {
     retry: false,
     fallBack: false,
   },
-  // What we did.
+  // Our own failures.
   busy: { status: 503, type: server, code: "overloaded", retry: false, fallBack: false },
   database_unavailable: {
     status: 503,
@@ -209,7 +209,7 @@ const KINDS = {
     retry: false,
     fallBack: false,
   },
-  // The same where the database is a server of its own: it may be back at once.
+  // The same for a database server: it may be back at once.
   ledger_unavailable: {
     status: 503,
     type: server,
@@ -231,39 +231,39 @@ export function isErrorKind(word: string): word is ErrorKind {
   return Object.hasOwn(KINDS, word);
 }
 
-/** Nothing can be written down now, so nothing is done. */
+/** Nothing can be recorded now, so nothing is done. */
 export const isDatabaseGone = (kind: ErrorKind): boolean =>
   kind === "database_unavailable" || kind === "ledger_unavailable";
 
-/** What is known of an error beside its kind and message. */
+/** What is known about an error besides its kind and message. */
 export interface About {
   /** The request field at fault, as the caller wrote it: `input[17]`, `dimensions`. */
   readonly field?: string;
-  /** The place among the inputs of the one at fault; a plugin's counts in its own call, the spine's in the request. */
+  /** The index of the input at fault; in the plugin's call for a plugin's error, in the request for the request's. */
   readonly input?: number;
   readonly retryAfterMs?: number;
-  /** Of the input at fault, as the provider counted it. */
+  /** The tokens of the input at fault, by the provider's count. */
   readonly tokens?: number;
-  /** The most that the provider takes in one input, by its own word. */
+  /** The provider's own limit for one input. */
   readonly tokensMax?: number;
-  /** What the provider answered, where it answered. */
+  /** The provider's status, if it answered. */
   readonly upstreamStatus?: number;
-  /** The answer was whole, but a vector in it is none: not finite, or all zeros. */
+  /** The answer was complete, but one of its vectors is invalid: not finite, or all zeros. */
   readonly isUnsound?: boolean;
-  /** The method that the path does answer. */
+  /** The method that the path supports. */
   readonly allowed?: string;
-  /** To be sent with it: a limit's own. */
+  /** Headers to send with it, such as a rate limit's. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** The provider that failed, by its name in the routing file: its words are in the message. */
+  /** The provider that failed, by its name in the routing file: the message quotes it. */
   readonly provider?: string;
-  /** For the log alone: what a provider says of our credentials there, or what became of a caller's key. */
+  /** For the log only: what a provider says about our credentials, or what happened to a caller's key. */
   readonly logged?: string | undefined;
-  /** The message for callers who may not know what providers ask. */
+  /** The message for callers who may not know providers' prices. */
   readonly withoutCost?: string;
   readonly cause?: unknown;
 }
 
-/** Every error that a caller can see. Its message names what was wrong and what to do; it holds no secret and no stack. */
+/** Every error that a caller can see. Its message says what was wrong and what to do; it contains no secret and no stack. */
 export class GatewayError extends Error {
   override readonly name = "GatewayError";
   readonly kind: ErrorKind;
@@ -302,8 +302,8 @@ export class GatewayError extends Error {
   }
 
   /**
-   * What it was, for those whose request shared a call with others': a provider may quote an input, which is not theirs to read.
-   * The log has its words.
+   * The error's kind for requests that shared the failed call with others: a provider may quote an input, which is not theirs to read.
+   * The log has the message.
    */
   withoutWords(): GatewayError {
     const { kind, retryAfterMs, upstreamStatus, provider, logged } = this;
@@ -315,7 +315,7 @@ export class GatewayError extends Error {
     );
   }
 
-  /** The same error, as one of that provider's. What a provider says of our credentials there is for the log alone. */
+  /** The same error as one of this provider. What a provider says about our credentials goes to the log only. */
   at(provider: string): GatewayError {
     if (this.kind !== "unauthorized")
       return new GatewayError(this.kind, this.message, { ...this, cause: this.cause, provider });
@@ -327,7 +327,7 @@ export class GatewayError extends Error {
     );
   }
 
-  /** For callers who are not told who the provider is: what happened, without the provider's words. */
+  /** For callers who may not know the provider: what happened, without the provider's message. */
   withoutProvider(): GatewayError {
     if (this.provider === undefined) return this;
     const { kind, field, input, retryAfterMs, upstreamStatus, headers, cause } = this;
@@ -336,7 +336,7 @@ export class GatewayError extends Error {
     return new GatewayError(kind, message, { field, input, retryAfterMs, upstreamStatus, headers, cause });
   }
 
-  /** The message as the log has it: with a provider's words on our credentials there. */
+  /** The message in the log: including what a provider says about our credentials. */
   get inLog(): string {
     const { withoutProvider } = this.meaning;
     if (this.logged === undefined) return this.message;
@@ -345,14 +345,14 @@ export class GatewayError extends Error {
       : `${withoutProvider}: ${this.logged}`;
   }
 
-  /** The same error, about another input or about none. */
+  /** The same error about another input, or about none. */
   withInput(input: number | undefined): GatewayError {
     if (input === this.input) return this;
     return new GatewayError(this.kind, this.message, { ...this, cause: this.cause, input });
   }
 }
 
-/** Any thrown value as one of ours: an unexpected one is `internal`, with its own words kept from the caller. */
+/** Any thrown value as one of our errors: an unexpected one is `internal`, and its message is not shown to the caller. */
 export function asGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   return new GatewayError(

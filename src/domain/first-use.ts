@@ -1,5 +1,5 @@
 /**
- * Lazy initialisation: what is costly and not always needed is made at its first use, so that a gateway starts fast.
+ * Lazy initialisation: what is costly and not always needed is created at its first use, so that a gateway starts fast.
  */
 export function onFirstUse<Value>(make: () => Value): () => Value {
   let made: { readonly value: Value } | undefined;

@@ -1,14 +1,14 @@
 /**
- * Text in headers, which hold visible ASCII safely and nothing else: the rest is written as UTF-8 in percents, as in addresses.
- * A header that names something a caller or a routing file made up is written with `inHeader`.
+ * Text in headers, which can safely contain visible ASCII only: the rest is percent-encoded UTF-8, as in URLs.
+ * A header with a name from a caller or a routing file is written with `inHeader`.
  */
 
-/** A name: also its own percents are written so, so that two names never look alike. */
+/** A name: its own percent signs are encoded too, so that two names never look alike. */
 export function inHeader(name: string): string {
   return name.replace(/[^\x20-\x24\x26-\x7e]+/g, encoded);
 }
 
-/** A value that was made of names and other words: whatever came into it, it can be sent. */
+/** A value that contains names: whatever is in it, it can be sent. */
 export function sendable(value: string): string {
   return UNSENDABLE.test(value) ? value.replace(/[^\t\x20-\x7e]+/g, encoded) : value;
 }

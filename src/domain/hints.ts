@@ -1,6 +1,6 @@
 /**
- * Fields that vendors mean alike, but not all of them take: what a request's embeddings are for, `title` and `truncate`. What a target has
- * no use for is left out and told; `truncate` is done by the gateway. A new such field is a row of HINTS.
+ * Fields with the same meaning at several vendors that not all of them support: the task, `title` and `truncate`. What a target does not
+ * support is ignored and named in a header; the gateway implements `truncate`. A new such field is a row of HINTS.
  */
 
 import { GatewayError } from "./errors";
@@ -8,14 +8,14 @@ import type { ModelFacts } from "./facts";
 import { honoursTask } from "./prompts";
 import type { EmbedRequest, Route, Target } from "./request";
 
-/** Sent to plugins that declare it; dropping it elsewhere does not change the vector. */
+/** Sent to plugins that declare it; ignoring it elsewhere does not change the vector. */
 const HINTS: readonly string[] = ["title"];
 const TRUNCATE = "truncate";
 export const HINT_FIELDS: readonly string[] = [...HINTS, TRUNCATE];
 
 type Hinting = Pick<EmbedRequest, "task" | "fields" | "inputs" | "unasked">;
 
-/** The names, as the caller wrote them, of what the target has no use for. */
+/** The names, as the caller wrote them, of fields that the target ignores. */
 export function ignoredFields(request: Hinting, target: Target): readonly string[] {
   const hints = [...HINTS, ...(request.unasked ?? [])];
   const names = hints.filter((name) => name in request.fields && !target.provider.accepts(name));
@@ -23,11 +23,11 @@ export function ignoredFields(request: Hinting, target: Target): readonly string
   return task && !task.isDefault && !honoursTask(request, target) ? [task.field, ...names] : names;
 }
 
-/** Whether a target that does not declare the field does without it. */
+/** Whether a target that does not declare the field may ignore it. */
 export const isHint = (name: string, { unasked }: Pick<EmbedRequest, "unasked">) =>
   HINT_FIELDS.includes(name) || unasked?.includes(name) === true;
 
-/** The fields that the target's plugin is handed. */
+/** The fields that the target's plugin gets. */
 export function fieldsFor(request: Pick<EmbedRequest, "fields" | "unasked">, target: Target) {
   const { fields } = request;
   const named = Object.entries(fields);
@@ -37,7 +37,7 @@ export function fieldsFor(request: Pick<EmbedRequest, "fields" | "unasked">, tar
   return own.length === named.length ? fields : Object.fromEntries(own);
 }
 
-/** The end that a text is cut at, by the words of Cohere, NVIDIA, Amazon, Voyage and Hugging Face. */
+/** Which end of a text is cut, in the words of Cohere, NVIDIA, Amazon, Voyage and Hugging Face. */
 const CUTS = new Map<unknown, "none" | "end" | "start">([
   [false, "none"],
   ["NONE", "none"],
@@ -53,7 +53,7 @@ function cutAsked({ fields }: Pick<EmbedRequest, "fields">) {
   return CUTS.get(typeof word === "string" ? word.toUpperCase() : word);
 }
 
-/** Why the target cannot cut as the request asks; its plugin's own check comes before. */
+/** Why the target cannot cut as requested; its plugin's own check comes first. */
 export function refusedCut(request: EmbedRequest, { provider }: Target): GatewayError | undefined {
   if (request.fields[TRUNCATE] === undefined || provider.accepts(TRUNCATE)) return undefined;
   const cut = cutAsked(request);
@@ -65,12 +65,12 @@ export function refusedCut(request: EmbedRequest, { provider }: Target): Gateway
   return new GatewayError("invalid", message, { field });
 }
 
-/** A request for vectors as the model made them gets them so: the vendors' words for that. */
+/** A request for unmodified vectors, in the vendors' words, gets them unmodified. */
 const NORMALIZE: readonly string[] = ["normalize", "normalized"];
 
 /**
- * A field that asks for what is so anyway: vectors of unit length, of a model whose vectors leave here so; each text by itself, which LangChain4j
- * always says (langchain4j-jina, JinaEmbeddingRequest).
+ * A field that asks for what is the case anyway: unit vectors, of a model whose vectors have unit length here; each text separately, which LangChain4j
+ * always requests (langchain4j-jina, JinaEmbeddingRequest).
  */
 export function isSoAnyway(name: string, value: unknown, { facts }: Pick<Target, "facts">): boolean {
   if (name === "late_chunking") return value === false;
@@ -82,8 +82,8 @@ function keepsLength({ fields }: Pick<EmbedRequest, "fields">, { provider }: Tar
 }
 
 /**
- * Whether the gateway cuts for every way to a model, also for those whose vendor would: where another of its ways needs it done, and its
- * tokens can be counted. Each cut by its own, one text would have two vectors.
+ * Whether the gateway cuts for every route of a model, including those whose vendor would: if another route needs it, and its
+ * tokens can be counted. If each cut by its own rules, one text would have two vectors.
  */
 export function cutsForAll({ targets, facts }: Pick<Route, "targets" | "facts">): boolean {
   const { max_input_tokens, tokenizer } = facts;
@@ -92,9 +92,9 @@ export function cutsForAll({ targets, facts }: Pick<Route, "targets" | "facts">)
 }
 
 /**
- * The facts of a model as this request has them: its `truncate` stands above the model's `long_input`, and its wire's custom below. A
- * plugin that takes `truncate` leaves the counting and the cutting to its vendor, who knows the model's tokens.
- * @param isCutHere the gateway cuts, whatever the plugin takes
+ * The model's facts for this request: its `truncate` overrides the model's `long_input`, which overrides the API's default. A
+ * plugin with `truncate` leaves counting and cutting to its vendor, who knows the model's tokens.
+ * @param isCutHere the gateway cuts, whatever the plugin supports
  */
 export function factsAsAsked(
   request: EmbedRequest,

@@ -3,16 +3,16 @@
  * Works on any list of names: keys, providers, plugins, models.
  */
 
-/** Letters compared at most in one search, a millisecond or two: requests with a wrong name must not delay others. */
+/** The most letters compared in one search, a millisecond or two: requests with a wrong name must not delay others. */
 const STEPS_MAX = 400_000;
 
-/** @returns the nearest of `candidates`, as far as they were looked at, or undefined where none is near enough to be meant. */
+/** @returns the nearest of `candidates`, as far as they were compared, or undefined if none is near enough. */
 export function nearestName(name: string, candidates: Iterable<string>): string | undefined {
-  // A very long name is no slip of the finger, and the distance costs length × length.
+  // A very long name is not a typo, and the distance costs length × length.
   if (name.length > 100) return undefined;
   const wanted = name.toLowerCase();
   let nearest: string | undefined;
-  // Beyond a third of the letters another word is meant.
+  // With more than a third of the letters different, another word is meant.
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;
   let stepsLeft = STEPS_MAX;
   for (const candidate of candidates) {
@@ -29,14 +29,14 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   return nearest;
 }
 
-/** Letters put in, left out, replaced, or swapped with a neighbour (Damerau and Levenshtein's, restricted). */
+/** Letters inserted, deleted, replaced, or swapped with a neighbour (restricted Damerau-Levenshtein distance). */
 export function editDistance(from: string, to: string): number {
   return compare(from, to, Math.max(from.length, to.length) + 1).distance;
 }
 
 /**
- * Looks only at what can lead to a distance below `most`: the letters around the same place, and no further than hope goes.
- * @returns the distance, or `most` where it is that or more
+ * Computes only what can lead to a distance below `most`: a band around the diagonal.
+ * @returns the distance, or `most` if it is at least that
  */
 function compare(from: string, to: string, most: number): { distance: number; steps: number } {
   let steps = 0;
@@ -69,10 +69,10 @@ function compare(from: string, to: string, most: number): { distance: number; st
       left = distance;
       before = other;
     }
-    // The next row looks one further, where nothing is written yet.
+    // The next row reads one cell further, which is not written yet.
     if (end < to.length) row[end + 1] = most;
     steps += end - start + 1;
-    // A swap reaches two rows back, nothing further.
+    // A swap reads two rows back, nothing further.
     if (least >= most && leastBefore >= most) return { distance: most, steps };
     leastBefore = least;
     [beforeLast, last, row] = [last, row, beforeLast];

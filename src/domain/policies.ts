@@ -1,6 +1,6 @@
 /**
- * What wires of OpenAI's shape disagree about, each as a policy with a name of its own: a dialect is a full set of them (records.ts), and
- * the routing file can override each one. A new disagreement is a member here, a value in every record, and the code that acts on it.
+ * The differences between APIs of OpenAI's shape, each as a named policy: a dialect is a full set of them (records.ts), and
+ * the routing file can override each. A new difference is a member here, a value in every record, and the code that uses it.
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 
@@ -34,7 +34,7 @@ const nullable = <Schema extends TSchema>(schema: Schema, description: string) =
 
 export const Policies = Type.Object(
   {
-    // What a request may hold.
+    // What a request may contain.
     unknown_fields: oneOf(
       ["declared", "reject", "ignore", "forward"],
       "A request field that this API does not have. declared: accepted if the model's plugin declares it, else refused. reject: refused. ignore: dropped, and named in x-embedgate-ignored. forward: accepted if the plugin declares it, else forwarded unchanged.",
@@ -56,7 +56,7 @@ export const Policies = Type.Object(
       maximum: 100_000,
       description: "Maximum inputs of one request. OpenAI's is 2048; some clients send all they have.",
     }),
-    // What errors are called.
+    // Names of errors.
     invalid_status: status(400, 422, "Status of an invalid request."),
     invalid_code: nullable(
       code("A word."),
@@ -71,7 +71,7 @@ export const Policies = Type.Object(
       ["distinct", "unavailable"],
       "A provider whose answer is invalid or too late. distinct: 502 and 504. unavailable: 503, as for a provider that is down.",
     ),
-    // What answers hold.
+    // Contents of answers.
     usage_credits: Type.Boolean({
       description: "Whether `usage` has `credits_used` and `credits_remaining`, in micro-credits.",
     }),
@@ -85,7 +85,7 @@ export const Policies = Type.Object(
       ["prices", "features"],
       "What GET /v1/models says of a model. prices: sizes, limits, price. features: also `supported_features`, `output_modality` and `cost`.",
     ),
-    // What callers learn of the providers behind a model. Callers with an admin's key are told everything.
+    // What callers learn about the providers behind a model. Callers with an admin's key learn everything.
     provider_names: oneOf(
       ["show", "hide"],
       "Whether callers are told the provider. hide: no `x-embedgate-provider`, `owned_by` is `embedgate`, and errors leave out the provider's own words; the log has them. A model whose vectors are not in the space it claims gets a space with the provider's name in it: set such a model's `space`.",

@@ -1,9 +1,9 @@
 /**
- * A connection to PostgreSQL as the gateway speaks to it. Types only: src/stores/postgres/connection.ts makes it of Bun's own client, and bounds
- * what it may cost; the simulator has another.
+ * A connection to PostgreSQL, as the gateway uses it. Types only: src/stores/postgres/connection.ts implements it with Bun's own client and time
+ * limits; the simulator has another one.
  */
 
-/** Rejects with PostgreSQL's error, its SQLSTATE in `errno`, or with one whose `code` begins with ERR_POSTGRES_CONNECTION. */
+/** Rejects with PostgreSQL's error, its SQLSTATE in `errno`, or with one whose `code` starts with ERR_POSTGRES_CONNECTION. */
 export interface PostgresSession {
   query<Row>(text: string, parameters: unknown[]): Promise<readonly Row[]>;
   /** Several statements at once. */
@@ -13,7 +13,7 @@ export interface PostgresSession {
 export interface PostgresClient {
   /** The one connection. */
   reserve(): Promise<PostgresSession>;
-  /** What is still asked is rejected. */
+  /** Open queries are rejected. */
   close(): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 /**
- * The fixed texts that an embedding space is known by, each of a kind: what servers of one model are seen to treat differently.
- * A change of the texts raises PROBES_VERSION (fingerprints of other texts are measured again) and is measured on real servers first:
- * docs/spaces-measured.md. They are paid for with every measurement: 583 tokens in BERT's vocabulary, 512 of them the long text's.
+ * The fixed texts that identify an embedding space, each of a kind that servers of one model were seen to treat differently.
+ * A change of the texts raises PROBES_VERSION (fingerprints of other texts are measured again) and needs measurements on real servers first:
+ * docs/spaces-measured.md. Every measurement costs 583 tokens in BERT's vocabulary, 512 of them for the long text.
  */
 export const PROBES_VERSION = 2;
 
@@ -35,10 +35,10 @@ export interface Probe {
   readonly text: string;
 }
 
-/** So many tokens the long text has in BERT's vocabulary, without [CLS] and [SEP]: just past 256 and, with those, just past 512. */
+/** Tokens of the long text in BERT's vocabulary, without [CLS] and [SEP]: slightly above 256 and, with those, slightly above 512. */
 export const LONG_TEXT_TOKENS = 512;
 
-/** A server that cuts it at 256 tokens sees weather alone; one word is one token in every vocabulary in use. */
+/** A server that cuts it at 256 tokens sees only weather; one word is one token in every vocabulary in use. */
 const LONG_TEXT = [
   ...Array.from({ length: 254 }, (_, i) => ["rain", "wind", "snow", "storm"][i % 4]),
   ...Array.from({ length: 258 }, (_, i) => ["gold", "price", "market", "bank"][i % 4]),
@@ -47,7 +47,7 @@ const LONG_TEXT = [
 export const PROBES: readonly Probe[] = [
   { kind: "plain English", text: "The quick brown fox jumps." },
   { kind: "plain English", text: "Revenue rose by 12%." },
-  // The shorter a text, the more its vector is bent by quantisation.
+  // The shorter a text, the more quantisation changes its vector.
   { kind: "one word", text: "no." },
   { kind: "one word", text: "ok" },
   { kind: "case", text: "HELLO" },
@@ -76,5 +76,5 @@ export const PROBES: readonly Probe[] = [
 
 export const isLong = ({ kind }: Probe) => kind === "a long text";
 
-/** A vector for each of PROBES; undefined where the server refused the text for its length. */
+/** One vector for each of PROBES; undefined if the server refused the text because of its length. */
 export type Measurement = readonly (Float32Array | undefined)[];

@@ -1,19 +1,19 @@
 /**
- * Prompts: the words that a model was trained to see before a text, told by what the text is for ("query: ", "search_document: "). The gateway
- * puts them there where a provider has no parameter for the task. Which models have which is in the catalogue and the routing file.
+ * Prompts: words that a model was trained to see before a text, depending on the task ("query: ", "search_document: "). The gateway
+ * adds them if a provider has no parameter for the task. The catalogue and the routing file say which models have which.
  */
 import type { KnownFacts } from "./facts";
 import type { EmbedRequest, Prompt, Route, Target } from "./request";
 import { taskNamed } from "./task-words";
 import { wordFor } from "./tasks";
 
-/** @returns the prompt that a model has for the request's task, by its name there or by any vendor's word for it */
+/** @returns the model's prompt for the request's task, by its name there or by any vendor's word for it */
 export function promptOf(
   { task: asked, inputs }: Pick<EmbedRequest, "task" | "inputs">,
   { prompts, token_ids }: Pick<KnownFacts, "prompts" | "token_ids">,
 ): Prompt | undefined {
   if (!asked || !prompts) return undefined;
-  // Whose ids they are only the server knows: no words can be put before them.
+  // Only the server knows the ids' vocabulary: no text can be put before them.
   if (token_ids === "native" && inputs.some((input) => typeof input !== "string")) return undefined;
   const name = promptNamed(asked.word, prompts);
   const text = name === undefined ? undefined : prompts[name];
@@ -28,9 +28,9 @@ export function promptNamed(word: string, prompts: Readonly<Record<string, strin
 }
 
 /**
- * The prompt that the gateway puts before a request's texts, for every way to the model: were it put for one and left to the other's server,
- * one text might have two vectors. So might it where each server put its own: no space is measured with them, only with texts as they are sent.
- * Undefined where one server alone serves the model, and has a word of its own for the task.
+ * The prompt that the gateway adds to a request's texts, for every route of the model: if it were added for one and left to the other's server,
+ * one text might have two vectors. The same could happen if each server added its own: no space is measured with prompts, only with texts as they are
+ * sent. undefined if a single server serves the model and has its own word for the task.
  */
 export function promptFor(
   request: Pick<EmbedRequest, "task" | "inputs">,
@@ -41,17 +41,17 @@ export function promptFor(
   return isOnesOwn ? undefined : prompt;
 }
 
-/** Whether a target does something about the request's task: by a word of its own, or by a prompt of the model's. */
+/** Whether a target does something with the request's task: by its own word, or by a prompt of the model. */
 export function honoursTask(request: Pick<EmbedRequest, "task" | "inputs">, target: Target): boolean {
   return wordFor(request, target) !== undefined || promptOf(request, target.facts) !== undefined;
 }
 
-/** The text with its prompt, which no text is given twice; an empty text stays what it is. */
+/** The text with its prompt, which is never added twice; an empty text stays empty. */
 export function prompted(text: string, prompt: Prompt): string {
   return text === "" || promptWithin(text, prompt) !== "" ? text : prompt.text + text;
 }
 
-/** What of a text is its prompt already, with the blanks before it; "" where it has none. */
+/** The part of a text that is its prompt already, including blanks before it; "" if it has none. */
 export function promptWithin(text: string, { text: own, isDefault, known }: Prompt): string {
   const blanks = text.slice(0, BLANKS_MAX).search(/\S/);
   const plain = text.slice(Math.max(0, blanks));
@@ -64,12 +64,12 @@ export function promptWithin(text: string, { text: own, isDefault, known }: Prom
   return "";
 }
 
-/** Templates put some before a text: Spring AI 2.0.1 two line breaks before each document. */
+/** Templates add some before a text: Spring AI 2.0.1 two line breaks before each document. */
 const BLANKS_MAX = 100;
 
 /**
- * Prompts of several labels hold words that callers may choose: another instruction between `Instruct:` and `Query:`, a title between `title:` and
- * `| text:`. Of the others the blank at the end may be missing.
+ * Prompts with several labels contain words that callers may choose: another instruction between `Instruct:` and `Query:`, a title between `title:` and
+ * `| text:`. In other prompts the final blank may be missing.
  */
 function beginningLike(text: string, prompt: string): string {
   const bare = prompt.trimEnd();

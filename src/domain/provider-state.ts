@@ -1,5 +1,5 @@
 /**
- * A provider's current state, as the operator sees it in /metrics. Types only: src/upstream/open.ts tells it.
+ * A provider's current state, for the operator in /metrics. Types only: src/upstream/open.ts reports it.
  */
 import type { Lane } from "./request";
 

@@ -1,6 +1,6 @@
 /**
- * The id of a request: clients get it as x-request-id, the log and the ledger have it. Its time is in front, so that ids grow: the
- * ledger's index of them is written at its end, a few pages for many rows, rather than a page for each row somewhere.
+ * The id of a request: clients get it as x-request-id, and it is in the log and the ledger. It starts with the time, so that ids grow: new
+ * entries of the ledger's index go to its end, a few pages for many rows, instead of a random page for each row.
  */
 import type { Outside } from "./outside";
 
@@ -12,7 +12,7 @@ export function newRequestId({ now, randomBytes }: Pick<Outside, "now" | "random
   return `req_${now().toString(16).padStart(TIME_DIGITS, "0")}${randomBytes(RANDOM_BYTES).toHex()}`;
 }
 
-/** @returns milliseconds since 1970; undefined for a text that is no such id */
+/** @returns milliseconds since 1970; undefined if the text is not such an id */
 export function timeOf(requestId: string): number | undefined {
   const [, digits] = SHAPE.exec(requestId) ?? [];
   return digits === undefined ? undefined : Number.parseInt(digits, 16);

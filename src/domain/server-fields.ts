@@ -1,6 +1,6 @@
 /**
- * Fields that change a provider's server for everybody (how long a model stays loaded, who is served first): callers may not send them, unless
- * the routing file says so. Which they are is the plugin's `serverFields`; which of them are allowed is the provider's `allow_fields`.
+ * Fields that change a provider's server for everybody (how long a model stays loaded, who is served first): callers may not send them unless
+ * the routing file allows it. The plugin's `serverFields` lists them; the provider's `allow_fields` allows some.
  */
 
 import { GatewayError } from "./errors";
@@ -26,7 +26,7 @@ export function refusedServerField(
   return undefined;
 }
 
-/** They go with the provider. */
+/** Freed with the provider. */
 const known = new WeakMap<readonly string[], ReadonlySet<string>>();
 
 function spellingsOf(names: readonly string[]): ReadonlySet<string> {

@@ -1,11 +1,11 @@
 /**
- * Names of fields as those read them who are sent them: some without case, some in camelCase or snake_case, some fold letters that only look
- * alike. Two names of one spelling are one name here, so that none gets past what is said of the other.
+ * Names of fields as servers may read them: some ignore case, some accept camelCase or snake_case, some fold letters that only look
+ * alike. Two names with one normalised spelling count as one here, so that no variant bypasses a rule.
  */
 
 const PLAIN = /^[a-z0-9]*$/;
 
-/** Letters and digits alone, in one case and one form: `Late_Chunking`, `lateChunking` and `late-chunking` are one. */
+/** Only letters and digits, in one case and one form: `Late_Chunking`, `lateChunking` and `late-chunking` are equal. */
 export function spelling(name: string): string {
   if (PLAIN.test(name)) return name;
   return name
@@ -14,18 +14,18 @@ export function spelling(name: string): string {
     .replace(/[^\p{L}\p{N}]/gu, "");
 }
 
-/** A name somewhere within a value. */
+/** A name somewhere inside a value. */
 export interface NameWithin {
   readonly name: string;
   readonly spelt: string;
   /** As a caller would write it: `parameters.list[1].name`. */
   readonly path: string;
-  /** Of the outermost object's own names 0. */
+  /** 0 for the outermost object's own names. */
   readonly depth: number;
   readonly value: unknown;
 }
 
-/** The first name that a test is true of, the outer ones before those within them. @param value not nested too deeply (dialects/depth.ts) */
+/** The first name that passes a test, outer names before inner ones. @param value not nested too deeply (dialects/depth.ts) */
 export function findName(
   value: unknown,
   isMeant: (found: NameWithin) => boolean,
@@ -78,7 +78,7 @@ export function twinsInBody(body: unknown): ReturnType<typeof twinsIn> {
 }
 
 /**
- * Two names of one object, here or in an object within, that are one name to a case-insensitive reader; lists are not looked into.
+ * Two names of one object, at any depth, that a case-insensitive reader takes for one; lists are not searched.
  * @returns the path of the first of them, and the other one's name
  */
 export function twinsIn(value: unknown, path = ""): readonly [first: string, other: string] | undefined {

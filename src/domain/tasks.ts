@@ -1,6 +1,6 @@
 /**
- * What an embedding is for: one notion inside, whichever field and whichever vendor's word a request says it by.
- * The words themselves are task-words.ts; what a request and a target make of them is here.
+ * The task of an embedding: one concept internally, whichever field and vendor's word a request uses.
+ * task-words.ts has the words; this file applies them to a request and a target.
  */
 
 import { GatewayError } from "./errors";
@@ -11,7 +11,7 @@ import { type AskedTask, TASK_FIELDS, TASK_WORDS, TASKS, taskNamed, written } fr
 
 /**
  * The request with its task taken out of its fields.
- * @throws GatewayError invalid where a task is no word, or two fields say different ones
+ * @throws GatewayError invalid if a task is not a word, or two fields name different ones
  */
 export function withTask(request: EmbedRequest): EmbedRequest {
   let asked: AskedTask | undefined;
@@ -33,12 +33,12 @@ export function withTask(request: EmbedRequest): EmbedRequest {
   return { ...request, fields: Object.fromEntries(others), task: asked };
 }
 
-/** What makes two requests ask for the same: the task, else the word itself. */
+/** What makes two requests equal: the task, or the word itself. */
 export function sameness({ task, word }: AskedTask): string {
   return task ?? `"${word}"`;
 }
 
-/** The word that a target is sent: its plugin's own; undefined where it has none, or where its model tells no such tasks apart. */
+/** The word that a target is sent: its plugin's own; undefined if it has none, or if its model does not distinguish tasks. */
 export function wordFor({ task: asked }: Pick<EmbedRequest, "task">, target: Target): string | undefined {
   if (!asked) return undefined;
   const { tasks } = target.provider;
@@ -48,7 +48,7 @@ export function wordFor({ task: asked }: Pick<EmbedRequest, "task">, target: Tar
   return tasks?.words[asked.task];
 }
 
-/** The request with the model's `default_task` where it says none. */
+/** The request with the model's `default_task` if it names none. */
 export function withDefaultTask<Request extends Pick<EmbedRequest, "task">>(
   request: Request,
   { default_task: word }: ModelFacts,
@@ -57,7 +57,7 @@ export function withDefaultTask<Request extends Pick<EmbedRequest, "task">>(
   return { ...request, task: { task: taskNamed(word), word, field: "default_task", isDefault: true } };
 }
 
-/** An unknown word is a mistake, even where tasks are left out; a model's prompts may have names of their own. */
+/** An unknown word is an error, even if tasks are ignored; a model's prompts may have names of their own. */
 export function refusedTask(
   { task: asked }: Pick<EmbedRequest, "task">,
   { provider, facts: { prompts } }: Target,

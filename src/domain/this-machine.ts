@@ -1,16 +1,16 @@
 /**
- * In open mode, who asks from this machine itself: neither a web page that its user happens to visit, nor a client behind a proxy.
- * A new sign of another machine is a line of `refuseOtherMachines`, which every path but /healthz asks, or of `refuseWebPages`.
+ * In open mode, decides whether a request comes from this machine itself: not from a web page in the user's browser, nor from a client behind a proxy.
+ * A new sign of another machine is a line of `refuseOtherMachines`, which every path except /healthz uses, or of `refuseWebPages`.
  */
 import { isIPv4 } from "node:net";
 import { GatewayError } from "./errors";
 
-/** What proxies add: the address that they connect from is this machine's, and says nothing of who asks. */
+/** Headers that proxies add: the connection comes from this machine then, which says nothing about the client. */
 const FORWARDED =
   /^(via|cdn-loop|(x-)?([a-z]+-)?forwarded(-.*)?|(x-)?([a-z]+-)?client-?ip|x-(real|proxyuser|[a-z]+-user)-ip|[a-z]+-connecting-ip|x-envoy-external-address|x-original-(host|url))$/;
 
 /**
- * A name of its own in `Host` may be one that was rebound to this machine (DNS rebinding).
+ * Another name in `Host` may have been rebound to this machine (DNS rebinding).
  * @throws GatewayError forbidden
  */
 export function refuseOtherMachines(request: Request): void {
@@ -25,7 +25,7 @@ export function refuseOtherMachines(request: Request): void {
 }
 
 /**
- * A plain POST of another site's page needs no preflight, and carries `Origin` or `Sec-Fetch-Site`.
+ * A plain POST of another site's page needs no preflight, and has `Origin` or `Sec-Fetch-Site`.
  * @throws GatewayError forbidden
  */
 export function refuseWebPages(request: Request): void {
@@ -33,7 +33,7 @@ export function refuseWebPages(request: Request): void {
     throw refused("Without keys the gateway does not answer other sites' web pages.");
 }
 
-/** Whether no other origin's web page made the request, as far as its browser tells. */
+/** Whether the request was not made by another origin's web page, as far as its browser says. */
 export function isOfOwnOrigin(request: Request): boolean {
   const { headers } = request;
   const host = hostOf(request);
@@ -48,12 +48,12 @@ const hostOf = (request: Request) => request.headers.get("host") ?? new URL(requ
 const refused = (why: string) =>
   new GatewayError("forbidden", `${why} Create a key with 'embedgate keys create'.`);
 
-/** Nothing may stand behind the name but a port. @returns "" for what is no name */
+/** Only a port may follow the name. @returns "" for an invalid name */
 function hostnameOf(host: string): string {
   return /^(\[[0-9a-f:.]+\]|[^[\]:]+)(:\d{1,5})?$/i.exec(host)?.[1] ?? "";
 }
 
-/** Names that lead to this machine only. `localhost.` and `127.1` do too, but no honest client writes them. */
+/** Names of this machine only. `localhost.` and `127.1` are too, but no honest client uses them. */
 export function isLoopback(hostname: string): boolean {
   const name = hostname.toLowerCase();
   return (

@@ -1,7 +1,7 @@
 /**
- * The Admin API at the door: who may, then the path's own work (src/admin/api/). No other origin's page gets an answer here, whatever
- * `server.cors` says: in open mode and by cookie its browser tells of it, and what it could send all the same, a body without JSON's content
- * type, is refused.
+ * HTTP handling of the Admin API: checks access, then calls the path's own work (src/admin/api/). No other origin's page gets an answer here, whatever
+ * `server.cors` says: in open mode and by cookie its browser reveals it, and the only request that it could still send, a body without a JSON
+ * content type, is refused.
  */
 import { ADMIN_PREFIX, type AdminMethod } from "../admin/api/admin-path";
 import type { AdminParts } from "../admin/api/parts";
@@ -17,7 +17,7 @@ export interface AdminPath {
   readonly work: (visit: Visit, speak: Speak) => Promise<Said>;
 }
 
-/** @param operatorOf who may, or throws @param bodyOf reads a small body as JSON */
+/** @param operatorOf checks access, or throws @param bodyOf reads a small body as JSON */
 export function adminPaths(
   parts: AdminParts,
   operatorOf: (request: Request, speak: Speak) => Promise<Operator>,
@@ -45,10 +45,10 @@ export function adminPaths(
   }));
 }
 
-/** Whether a path is the Admin API's, so that no other origin's page is told that it may call. */
+/** Whether a path belongs to the Admin API, so that no other origin's page is allowed to call it. */
 export const isOfAdmin = (path: string) => path === ADMIN_PREFIX || path.startsWith(`${ADMIN_PREFIX}/`);
 
-/** A page of another origin may send text or a form without asking first, and no JSON. */
+/** A page of another origin may send text or a form without a preflight, but not JSON. */
 function refuseOtherContent({ headers }: Pick<Request, "headers">): void {
   if (headers.get("content-type") !== null) return;
   throw new GatewayError(

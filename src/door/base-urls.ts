@@ -1,6 +1,6 @@
 /**
- * Base URLs as people write them: with the version or without, twice, with the whole path of the call, with a slash too many. A client puts
- * its own path behind it, and the gateway finds the path that was meant. A new form is a row of FORMS.
+ * Base URLs as people write them: with or without the version, with it twice, with the whole path of the call, with an extra slash. A client appends
+ * its own path, and the gateway finds the intended one. A new form is a row of FORMS.
  */
 
 interface Form {
@@ -14,7 +14,7 @@ const FORMS: readonly Form[] = [
   { begins: "/api/v1/", meant: "/v1/" },
   { begins: "/v1/embeddings/", meant: "/v1/" },
   { begins: "/v1/embeddings/", meant: "/" },
-  // A base URL that ends in what the client puts there itself: Ollama's /api, Cohere's /v2, Google's /v1beta, Azure's /openai.
+  // A base URL that ends with what the client appends anyway: Ollama's /api, Cohere's /v2, Google's /v1beta, Azure's /openai.
   { begins: "/api/api/", meant: "/api/" },
   { begins: "/v2/v2/", meant: "/v2/" },
   { begins: "/v2/v1/", meant: "/v1/" },
@@ -37,7 +37,7 @@ const FORMS: readonly Form[] = [
   { begins: "/", meant: "/v1/" },
 ];
 
-/** @param path unknown @returns the paths that it may mean, the likeliest first */
+/** @param path unknown @returns the paths that it may mean, the most likely first */
 export function baseUrlsMeantBy(path: string): readonly string[] {
   const plain = path.replace(/\/{2,}/g, "/").replace(/(?<=.)\/$/, "");
   const whole = `${plain}/`;

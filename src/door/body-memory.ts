@@ -1,29 +1,29 @@
 /**
- * The memory that the bodies of requests in flight may hold (`server.max_body_memory_mb`), counted in their bytes. A body that does not fit
- * waits, unread: Bun then takes no more of it from its connection. One workspace leaves a part for all others.
+ * Limits the memory for the bodies of requests in flight (`server.max_body_memory_mb`), in bytes. A body that does not fit
+ * waits unread: Bun then reads no more from its connection. One workspace leaves some memory for all others.
  */
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 
 export interface BodyMemory {
-  /** For one request; `leave` must be called once nothing holds its body any more. */
+  /** For one request; call `leave` once nothing holds its body any more. */
   enter(workspace: string): BodyPlace;
-  /** Of all, in bytes. */
+  /** The total in bytes. */
   held(): number;
 }
 
 export interface BodyPlace {
   /**
-   * Room for a body of so many bytes in all. The first time it may have to wait; what grows beyond is refused where it does not fit, since
-   * bodies that wait for one another would all wait.
+   * Reserves memory for a body of this total size. The first call may wait; a body that grows beyond its reservation is refused if it does not fit,
+   * because bodies that wait for each other would wait for ever.
    * @throws GatewayError busy, or the reason of `over`
    */
   hold(bytes: number, over: EndSignal): Promise<void> | undefined;
   leave(): void;
 }
 
-/** What one workspace may hold of it, unless it holds nothing yet: a flood of its own does not keep the others out. */
+/** The most that one workspace may hold, unless it holds nothing yet, so that it cannot keep the others out. */
 const WORKSPACE_PART = 3 / 4;
 /** Longer than most requests take, and shorter than clients wait. */
 const WAIT_MS_MAX = 10_000;
@@ -33,7 +33,7 @@ interface Waiting {
   readonly admit: () => void;
 }
 
-/** @param bytesMax as it is now: a reload may change it. A larger body is let in once no other is held. */
+/** @param bytesMax the current limit: a reload may change it. A larger body is accepted once no other is held. */
 export function createBodyMemory(bytesMax: () => number, { alarm }: Pick<Outside, "alarm">): BodyMemory {
   const heldBy = new Map<string, number>();
   /** Longest wait first, except for workspaces that have their share. */

@@ -11,11 +11,11 @@ import type { BodyPlace } from "./body-memory";
 export interface Reading {
   /** Ends the reading, with its reason. */
   readonly over: EndSignal;
-  /** Decompressed bytes count, so that a small gzip bomb gains nothing. */
+  /** The limit applies to decompressed bytes, so that a small gzip bomb gains nothing. */
   readonly bytesMax: number;
-  /** Is asked for room before bytes are taken. */
+  /** Asked for memory before bytes are read. */
   readonly place: Pick<BodyPlace, "hold">;
-  /** Read as JSON beside application/json. */
+  /** A media type that is read as JSON, in addition to application/json. */
   readonly mediaTypes?: readonly string[] | undefined;
 }
 
@@ -34,7 +34,7 @@ export async function readJsonBody(
   if (body === null) throw new GatewayError("invalid", "The body is empty: send a JSON object.");
   if (declared > 0) await place.hold(declared, over);
   const encoding = request.headers.get("content-encoding");
-  // What says its length and is not packed can be no larger: read at once, which costs half.
+  // With a Content-Length and without compression a body cannot be larger: reading it at once costs half.
   const bytes =
     declared > 0 && encoding === null
       ? await whole(request, bytesMax, over)
@@ -45,9 +45,9 @@ export async function readJsonBody(
 
 const JSON_TYPE = /^application\/([\w.-]+\+)?json$/;
 
-/** No content type at all passes, because SDKs in the wild forget it; a wrong one is told. */
+/** No content type at all is accepted, because real SDKs forget it; a wrong one is refused. */
 function checkMediaType(contentType: string | null, others: readonly string[] = []): void {
-  // What nearly everybody says.
+  // The usual case.
   if (contentType === "application/json") return;
   if (contentType === null || contentType.trim() === "") return;
   const [mediaType = "", ...parameters] = contentType.toLowerCase().split(";");
@@ -98,7 +98,7 @@ async function collect(
 ): Promise<Uint8Array> {
   const gathered = new Gathered();
   const reader = stream.getReader();
-  // A cancelled reader ends its read, as if the body had ended here: `over` is asked first.
+  // A cancelled reader ends its read as if the body had ended here: `over` is checked first.
   const stop = () => {
     reader.cancel(over.reason).catch(() => undefined);
   };
@@ -126,7 +126,7 @@ async function collect(
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** Bytes that are not UTF-8 are refused: replaced silently they would be embedded as another text. */
+/** Bytes that are not UTF-8 are refused: replaced silently, they would be embedded as another text. */
 function decodeText(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
@@ -139,7 +139,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    // 100,000 nested arrays end the parser with a RangeError: the caller's fault too.
+    // 100,000 nested arrays end the parser with a RangeError: also the caller's fault.
     const reason = cause instanceof RangeError ? "it is nested too deeply" : "it cannot be parsed";
     throw new GatewayError("invalid", `The body is not valid JSON: ${reason}.`, { cause });
   }

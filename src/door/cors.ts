@@ -1,9 +1,9 @@
 /**
  * Which web pages may call the gateway from a browser (CORS, fetch.spec.whatwg.org): those of `server.cors.origins`; none without it.
- * Without keys the gateway answers no other site's page anyway (src/domain/this-machine.ts): it is only told so readably.
+ * Without keys the gateway answers no other site's page anyway (src/domain/this-machine.ts); CORS only makes that error readable.
  */
 
-/** Of answers, errors among them. @param origins undefined: no page may */
+/** For answers, including errors. @param origins undefined: no page may call */
 export function corsHeaders(
   { headers }: Pick<Request, "headers">,
   origins: readonly string[] | undefined,
@@ -19,7 +19,7 @@ export function corsHeaders(
   };
 }
 
-/** @returns the answer's headers where the request is a preflight of a page that may call; undefined for any other */
+/** @returns the answer's headers if the request is a preflight of a page that may call; otherwise undefined */
 export function preflightHeaders(
   { method, headers }: Pick<Request, "method" | "headers">,
   origins: readonly string[] | undefined,
@@ -35,9 +35,9 @@ export function preflightHeaders(
     "access-control-allow-origin": origin,
     "access-control-allow-methods": "GET, HEAD, POST, DELETE",
     "access-control-max-age": "86400",
-    // As asked: SDKs have some of their own (`x-stainless-*`).
+    // As requested: SDKs have some of their own (`x-stainless-*`).
     ...(asked !== null && { "access-control-allow-headers": asked }),
-    // Chrome asks before a page of the internet calls this machine.
+    // Chrome asks before a page from the internet calls this machine.
     ...(headers.get("access-control-request-private-network") === "true" && {
       "access-control-allow-private-network": "true",
     }),

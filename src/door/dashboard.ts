@@ -1,8 +1,8 @@
-/** The dashboard's files at the door. They need no key: nothing is in them but a form for one. Imported for the first who asks. */
+/** Serves the dashboard's files. They need no key, because they contain only a form for one. Loaded at the first request. */
 import type { Auth } from "../callers/auth";
 import type { Said, Visit } from "./parts";
 
-/** @returns undefined where there is no such file */
+/** @returns undefined if there is no such file */
 export async function dashboardFor(
   { request, params }: Pick<Visit, "request" | "params">,
   auth: Pick<Auth, "admitWithoutKey" | "isOpen">,

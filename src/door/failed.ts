@@ -1,13 +1,13 @@
 /**
- * The one line that a failed request leaves in the log, whatever it failed for, with what `embedgate requests show` finds it by.
- * What a step knows of a request is told by `Tell`; a new member of the line is one there, or here.
+ * The one log line of a failed request, whatever the failure, with everything that `embedgate requests show` needs to find it.
+ * Each step reports what it knows through `Tell`; a new member of the line is reported there, or added here.
  */
 import { wordingOf } from "../dialects/wording";
 import type { GatewayError } from "../domain/errors";
 import type { LogLevel, Outside } from "../domain/outside";
 import type { Policies } from "../domain/policies";
 
-/** What is known of a request so far, for its line should it fail: told by each step that knows more. */
+/** Reports what is known of a request so far, for its log line if it fails. */
 export type Tell = (known: Readonly<Record<string, unknown>>) => void;
 
 export interface Failed {
@@ -19,10 +19,10 @@ export interface Failed {
   readonly known: Readonly<Record<string, unknown>>;
 }
 
-/** A caller's own text: no more of it is told. */
+/** Text from the caller is cut to this length. */
 const TEXT_MAX = 200;
 
-/** Faults of ours must be looked at, what a provider did may have to be, what the caller did is the caller's. */
+/** Our own failures need attention, a provider's may; a caller's are the caller's. */
 function levelOf(status: number): LogLevel {
   if (status === 500) return "error";
   return status > 500 ? "warn" : "info";

@@ -1,10 +1,10 @@
 /**
- * A request's head: its address and its headers. What is too large is told in the envelope.
- * The server must take more than is allowed here, or it answers first, with a bare status (src/commands/serve.ts).
+ * A request's URL and headers. If they are too large, the error is in the envelope.
+ * The server's own limit must be higher, or it answers first, with a bare status (src/serving/listening.ts).
  */
 import { GatewayError } from "../domain/errors";
 
-/** What most servers and proxies take: a larger head seldom got this far. */
+/** The limit of most servers and proxies: larger headers rarely get this far. */
 export const HEAD_BYTES_MAX = 16 * 1024;
 
 /** @throws GatewayError head_too_large */

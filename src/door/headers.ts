@@ -1,19 +1,19 @@
 /**
- * The headers of answers that the door itself writes, and what it reads of a request's.
- * The headers of embeddings are in src/request/headers.ts.
+ * Headers of every answer and of errors, and the request headers that are read here.
+ * src/request/headers.ts has the headers of embeddings.
  */
 import type { GatewayError } from "../domain/errors";
 import { sendable } from "../domain/header-values";
 import type { CacheUse } from "../request/recall";
 
-/** For browsers: no answer is another type than it says, part of another site's page, or told of to where a link in it leads. */
+/** For browsers: they must not guess another content type, must not frame an answer, and must not send its URL to linked pages. */
 export const HEADERS_OF_ALL = {
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
   "referrer-policy": "no-referrer",
 };
 
-/** As RFC 9111 (5.2.1) means a request's directives: no-cache asks again, no-store leaves nothing behind either. */
+/** A request's directives by RFC 9111 (5.2.1): no-cache fetches again, no-store also stores nothing. */
 export function cacheUseOf(headers: Headers): CacheUse {
   const said = headers.get("cache-control");
   if (said === null) return { find: true, keep: true };
@@ -22,7 +22,7 @@ export function cacheUseOf(headers: Headers): CacheUse {
   return { find: store && !directives.includes("no-cache"), keep: store };
 }
 
-/** @param own the wire's */
+/** @param own the API's own headers */
 export function setErrorHeaders(
   headers: Headers,
   error: GatewayError,

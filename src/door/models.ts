@@ -1,5 +1,5 @@
 /**
- * GET /v1/models and /v1/models/{id}: what can be asked for, with the facts that a client plans by.
+ * GET /v1/models and /v1/models/{id}: the available models, with the facts that a client needs for planning.
  * A new fact in the list is a member of `Model` in src/dialects/openai-schema.ts and a line in `entryOf`, or in `featuresOf`.
  */
 import type { Static } from "@sinclair/typebox";
@@ -17,10 +17,10 @@ import { stageOf } from "../routes/lifecycle";
 import type { ListedModel, Routes } from "../routes/route";
 import type { Tokens } from "../tokens/tokens";
 
-/** What the list depends on beside the routes. */
+/** What the list depends on besides the routes. */
 export interface Listing {
   readonly policies: Pick<Policies, "models_list" | "provider_names" | "prices">;
-  /** Ids and patterns that the caller's workspace may use: the others do not exist for it. */
+  /** Ids and patterns that the caller's workspace may use: other models do not exist for it. */
   readonly allowed: readonly string[];
   readonly exchange: Exchange;
   readonly startedAt: number;
@@ -31,12 +31,12 @@ export function listModels(routes: Routes, listing: Listing): Answer {
   return { body: JSON.stringify({ object: "list", data: entries(routes, listing) }), headers: {} };
 }
 
-/** @throws GatewayError unknown_model; invalid | embeddings_unsupported, for an id of a pattern */
+/** @throws GatewayError unknown_model; invalid | embeddings_unsupported, for an id that matches a pattern */
 export function showModel(routes: Routes, id: string, listing: Listing): Answer {
   return { body: JSON.stringify(entryNamed(routes, id, listing)), headers: {} };
 }
 
-/** The same for wires that have lists of another shape. */
+/** The same for APIs with lists of another shape. */
 export function factsFor(
   routes: Routes,
   listing: Listing,
@@ -63,7 +63,7 @@ export function factsFor(
       if (vocabulary === undefined) return undefined;
       const prompt = promptFor(withDefaultTask({ inputs, task: undefined }, route.facts), route);
       const texts = prompt ? inputs.map((text) => prompted(text, prompt)) : inputs;
-      // Whoever counts for itself bills the text's own tokens; servers bill a model's marks, too.
+      // A provider that counts by itself bills the text's own tokens; servers bill a model's marks too.
       if (!route.targets[0].provider.countsTokens)
         return tokens.count(vocabulary, texts, Number.MAX_SAFE_INTEGER);
       const found = await tokens.encode(vocabulary, texts);
@@ -86,7 +86,7 @@ function entryNamed(routes: Routes, id: string, listing: Listing): Entry {
   return entryOf(listed ?? behindPattern(routes, id, listing), listing);
 }
 
-/** An id that a pattern takes, or a name that answers use, is not listed, but can be asked for. */
+/** An id that matches a pattern, or a name that answers use, is not listed, but can be requested. */
 function behindPattern(routes: Routes, id: string, { allowed }: Listing): ListedModel {
   refuseControls("model", id);
   const route = routes.resolve(id, allowed);
@@ -141,5 +141,5 @@ function featuresOf({ facts, embeddings }: ListedModel, { exchange, policies }: 
   };
 }
 
-/** JSON has no fractions: the nearest double, which is the decimal number itself where it has no more than fifteen digits. */
+/** JSON has no fractions: the nearest double, which equals the decimal number if it has at most fifteen digits. */
 const asNumber = ({ numerator, denominator }: Fraction) => Number(numerator) / Number(denominator);

@@ -1,6 +1,6 @@
 /**
- * What the door is given by gateway.ts, and the words that its files have for one visit. Types only.
- * A new thing that a path's work needs from the gateway is a member of `DoorParts`.
+ * What gateway.ts passes to the HTTP handlers, and the types for one request. Types only.
+ * A new thing that a path needs from the gateway is a member of `DoorParts`.
  */
 import type { AdminParts } from "../admin/api/parts";
 import type { Metrics } from "../admin/metrics";
@@ -27,7 +27,7 @@ export interface DoorParts {
   readonly auth: Auth;
   readonly routes: () => Routes;
   /**
-   * The policies of the caller's workspace; of the gateway while the caller is unknown.
+   * The policies of the caller's workspace; the gateway's own while the caller is unknown.
    * @throws GatewayError database_unavailable for a caller
    */
   readonly policies: (caller?: Caller) => Policies;
@@ -36,34 +36,34 @@ export interface DoorParts {
   readonly fileSchema: () => object;
   /** Origins of web pages that may call; undefined: none. */
   readonly corsOrigins: () => readonly string[] | undefined;
-  /** The model of requests on wires that may name none. */
+  /** The default model for APIs whose requests may omit it. */
   readonly defaultModel: () => string | undefined;
-  /** What the operator should know now. */
+  /** Current notices for the operator. */
   readonly notices: () => readonly SpaceNotice[];
   /** Ids and patterns that the caller's workspace may use. */
   readonly allowedModels: (caller: Caller) => readonly string[];
   readonly outside: Outside;
   readonly startedAt: number;
-  /** @throws GatewayError when requests cannot be answered now */
+  /** @throws GatewayError if requests cannot be answered now */
   readonly checkReady: () => void;
-  /** How long a connection is kept on which nothing moves. */
+  /** The idle timeout of connections. */
   readonly idleSeconds: number;
-  /** Whether it is asked over https. */
+  /** Whether the request came over https. */
   readonly isTls: boolean;
-  /** Counts one request against the workspace's limit; with what to wait for, if anything. @throws GatewayError rate_limited | database_unavailable */
+  /** Counts one request against the workspace's rate limit; returns what to wait for, if anything. @throws GatewayError rate_limited | database_unavailable */
   readonly takeRequest: (caller: Caller) => undefined | Promise<undefined>;
   readonly embed: (arrival: Arrival) => Promise<Answer>;
   readonly tokens: Tokens;
   readonly underWay: UnderWay;
   readonly bodyMemory: BodyMemory;
-  /** Of one body, as it is now. */
+  /** For one body; the current limits. */
   readonly bodyBytesMax: () => number;
   readonly metrics: Metrics;
-  /** Begins a request's trace; undefined: there are none. */
+  /** Starts a request's trace; undefined: tracing is off. */
   readonly beginTrace: (request: Request, requestId: string) => RequestTrace | undefined;
   readonly admin: AdminParts;
   readonly sending: Sending;
-  /** Undefined: there are none. */
+  /** undefined: there are none. */
   readonly batches: () => Batches | undefined;
 }
 
@@ -75,9 +75,9 @@ export interface RequestTimer {
 export interface Visit {
   readonly request: Request;
   readonly server: RequestTimer | null;
-  /** Whose path it is. Others speak OpenAI's. */
+  /** The API of the path. Other paths use OpenAI's. */
   readonly wire?: Wire | undefined;
-  /** What the path's `{names}` took. */
+  /** The values of the path's `{names}`. */
   readonly params: Readonly<Record<string, string>>;
 }
 
@@ -85,10 +85,10 @@ export interface Served extends Endpoint {
   readonly handle: (visit: Visit) => Promise<Response>;
 }
 
-/** What a path does. From `speak` on, errors are the caller's in its own wire's words. */
+/** The work of a path. From `speak` on, errors are in the caller's own API format. */
 export type Work = (visit: Visit, requestId: string, speak: Speak, tell: Tell) => Promise<Said> | Said;
 
-/** An answer, and its status where it is not 200. */
+/** An answer, and its status if it is not 200. */
 export interface Said {
   readonly body: Answer["body"] | ReadableStream<Uint8Array>;
   readonly headers: Answer["headers"];

@@ -1,7 +1,7 @@
 /**
- * Answers on their way: until its client has taken it, an answer holds memory. A client that takes nothing for too long, or that others'
- * answers need the memory of, is cut off. Small answers are handed over whole and hold nothing worth counting; a connection on which they
- * lie is closed by the server (src/door/http.ts).
+ * Answers being sent: an answer holds memory until its client has read it. A client that reads nothing for too long, or whose memory is needed
+ * for other answers, is disconnected. Small answers are passed to Bun whole and are not counted; their connections have the
+ * server's idle timeout (src/door/http.ts).
  */
 import type { Metrics } from "../admin/metrics";
 import type { EndSignal } from "../domain/ending";
@@ -11,39 +11,39 @@ import type { Body } from "../request/printing";
 
 export interface Sending {
   /**
-   * The body as the server takes it, whose memory is counted from now on.
+   * The body for the server; its memory is counted from now on.
    * @param client the client that receives it
    */
   begin(body: string | Body, client: Client): Sent;
-  /** Of all answers that are being sent, in bytes. */
+  /** The memory of all answers being sent, in bytes. */
   unsent(): number;
 }
 
 export type Sent = string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>;
 
 export interface Client {
-  /** Fires once the client has gone, or is to be cut off for another reason. */
+  /** Fires once the client has disconnected, or must be disconnected for another reason. */
   readonly gone: EndSignal;
-  /** Whether it reads from a server, which takes copies of what it cannot send at once. */
+  /** Whether the reader is a server, which copies what it cannot send at once. */
   readonly reader: "server" | "other";
-  /** Called where its answer is counted; what it returns is, once that was sent, or never will be. */
+  /** Called when the answer is counted; the returned function is called once it was sent, or never will be. */
   readonly keep?: () => () => void;
-  /** Of the request, for the log. */
+  /** The request's values for the log. */
   readonly requestId?: string;
 }
 
 export interface Limits {
-  /** The longest that a client may take nothing for, in ms. */
+  /** The longest time that a client may read nothing, in ms. */
   readonly send_timeout_ms: number;
-  /** Memory for all answers that are being sent, in MB. */
+  /** The memory limit for all answers being sent, in MB. */
   readonly max_unsent_mb: number;
 }
 
-/** What Bun gathers before it sends; a head is around one kilobyte of it. */
+/** Bun's send buffer; the headers take about a kilobyte of it. */
 const GATHERED_BYTES = 12 * 1024;
-/** Not much beside what a connection holds anyway, and a query's answer: to be told when one was sent takes a tenth of what answering it does. */
+/** Small compared with what a connection holds anyway, and enough for a query's answer: tracking when an answer was sent costs a tenth of the request. */
 const COUNTED_BYTES = 64 * 1024;
-/** A client that has taken something within this is one that reads: it is not cut off for the memory. */
+/** A client that has read something within this time counts as reading: it is not disconnected to free memory. */
 const READS_WITHIN_MS = 1_000;
 
 interface Unsent {
@@ -94,7 +94,7 @@ export function createSending(
     const over = keep?.();
     const cutting = Promise.withResolvers<never>();
     cutting.promise.catch(() => undefined);
-    // Bun says nothing of an error that is none; anything else it would print.
+    // Bun ignores a rejection with undefined; it would print any other.
     const cut = () => {
       cutting.reject(undefined);
       leave();
@@ -142,8 +142,8 @@ export function createSending(
 }
 
 /**
- * Of an answer that comes later and is larger than what it gathers, Bun sends every header by itself, some fifty system calls; the head
- * of a stream it sends in one. The answer is chunked then, and has no length.
+ * For a later answer that is larger than its buffer, Bun sends every header separately, some fifty system calls; the headers
+ * of a stream it sends in one. The answer is then chunked, without a length.
  */
 function inOneHead(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> {
   return new ReadableStream({
@@ -154,7 +154,7 @@ function inOneHead(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> {
   });
 }
 
-/** As a stream too, which tells when it was sent. */
+/** As a stream too, which reports when it was sent. */
 function inOnePiece(bytes: Uint8Array<ArrayBuffer>, watch: Watch): ReadableStream<Uint8Array> {
   return directStream({
     async pull(stream) {

@@ -1,6 +1,6 @@
 /**
- * The requests in flight: how many at once, waiting for the last one, cutting off what is left.
- * It knows no clock: who ends the gateway says how long to wait (src/serving/ending.ts).
+ * The requests in flight: their limit, waiting for the last one, and cutting off the rest.
+ * It has no clock: graceful shutdown decides how long to wait (src/serving/ending.ts).
  */
 import { Ending } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
@@ -8,31 +8,31 @@ import { GatewayError } from "../domain/errors";
 export interface UnderWay {
   /**
    * Does one request's work; its controller ends it.
-   * @param work may keep the request in flight when it is done itself, until what `keep` returned is called
-   * @throws GatewayError busy, also where `cut` ended it
+   * @param work may keep the request in flight after it is done itself, until it calls what `keep` returned
+   * @throws GatewayError busy, also if `cut` ended it
    */
   run<T>(work: (ending: Ending, keep: () => () => void) => Promise<T>): Promise<T>;
   count(): number;
-  /** From now on, kept connections are told to close; all are answered still. @returns ends that */
+  /** From now on, kept-alive connections are told to close; all requests are still answered. @returns a function that ends this */
   leave(): () => void;
   /** Since `leave`, `drain` or `end`. */
   isLeaving(): boolean;
-  /** As `leave`, and load balancers are told that the gateway is not ready any more. */
+  /** Like `leave`, and load balancers are told that the gateway is no longer ready. */
   drain(): void;
   /** @throws GatewayError busy, since `drain` or `end` */
   checkStays(): void;
-  /** Takes no more; resolves when the last has left. */
+  /** Accepts no more requests; resolves when the last one has ended. */
   end(): Promise<void>;
-  /** Ends all that are left, each with an answer and its ledger row. */
+  /** Ends all requests in flight, each with an answer and its ledger row. */
   cut(): void;
 }
 
-/** For clients that obey `Retry-After`: places are free again within a moment. */
+/** For clients that obey `Retry-After`: places become free within a moment. */
 const COME_BACK_MS = 1_000;
 
 /**
- * @param most as it is now: a reload may change it
- * @param changed hears how many there are, each time
+ * @param most the current limit: a reload may change it
+ * @param changed called with the number of requests at each change
  */
 export function createUnderWay(most: () => number, changed?: (count: number) => void): UnderWay {
   const endings = new Set<Ending>();

@@ -28,7 +28,7 @@ const OBJECTS = [
   },
 ] as const;
 
-/** native-linux-x64.so's bytes. libgcc says which instructions a processor has. @throws Error with gcc's words when it does not compile */
+/** native-linux-x64.so's bytes. libgcc detects a processor's instructions. @throws Error with gcc's message if it does not compile */
 export const buildNative = () => compile(join(import.meta.dir, "kernel"), OBJECTS, ["-lgcc"]);
 
 if (import.meta.main) await Bun.write(join(import.meta.dir, "native-linux-x64.so"), buildNative());

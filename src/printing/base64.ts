@@ -1,10 +1,10 @@
 /**
- * Prints float32 values as base64 of their bytes, little-endian, as every processor that Bun runs on keeps them.
+ * Prints float32 values as base64 of their little-endian bytes, the byte order of every processor that Bun supports.
  */
 import { native } from "../native/native";
 import type { ByteWriter } from "./byte-writer";
 
-/** @param by what prints; left out, what is fastest */
+/** @param by what prints; left out: the fastest */
 export function printBase64(values: Float32Array, writer: ByteWriter, by = native()): void {
   if (by === "without") {
     writer.writeAscii(new Uint8Array(values.buffer, values.byteOffset, values.byteLength).toBase64());

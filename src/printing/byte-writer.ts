@@ -1,8 +1,8 @@
 /**
- * Bytes that are written from the front, into one buffer that grows where it must.
- * Another kind of thing to write is a method that makes room first.
+ * Writes bytes into one buffer that grows when needed.
+ * Another kind of thing to write is a method that reserves space first.
  */
-/** What makes room for numbers in groups (src/native/) asks for some more than they take. */
+/** Printing numbers in groups (src/native/) needs some more space than the result. */
 const SPARE_BYTES = 192;
 
 export class ByteWriter {
@@ -10,12 +10,12 @@ export class ByteWriter {
   private end = 0;
 
   /**
-   * @param size of what will be written, as far as it is known
-   * @param memory to write to, where it is large enough for that
+   * @param size expected size, as far as known
+   * @param memory to write to, if it is large enough
    */
   constructor(size: number, memory?: ArrayBuffer) {
     const isEnough = memory !== undefined && memory.byteLength >= size;
-    // Not filled with zeros, which takes as long as base64 does: only written bytes are ever read.
+    // Not filled with zeros, which takes as long as base64: only written bytes are ever read.
     this.bytes = isEnough ? Buffer.from(memory) : Buffer.allocUnsafeSlow(Math.ceil(size) + SPARE_BYTES);
   }
 
@@ -30,7 +30,7 @@ export class ByteWriter {
     this.end += bytes.length;
   }
 
-  /** All its memory, with room for so many bytes more at the least: for code that writes from `place` on and then calls `advance`. */
+  /** The buffer with at least this many free bytes: for code that writes from `place` on and then calls `advance`. */
   reserve(count: number): Buffer<ArrayBuffer> {
     this.room(count);
     return this.bytes;
@@ -41,7 +41,7 @@ export class ByteWriter {
     return this.end;
   }
 
-  /** @param end of what was written into reserved memory */
+  /** @param end end of what was written into the reserved space */
   advance(end: number): void {
     this.end = end;
   }
@@ -52,13 +52,13 @@ export class ByteWriter {
     this.end += this.bytes.write(text, this.end);
   }
 
-  /** Of ASCII alone. */
+  /** ASCII only. */
   writeAscii(text: string): void {
     this.room(text.length);
     this.end += this.bytes.write(text, this.end, "latin1");
   }
 
-  /** Takes the last byte back. */
+  /** Removes the last byte. */
   back(): void {
     this.end -= 1;
   }

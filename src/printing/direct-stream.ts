@@ -1,13 +1,13 @@
 /**
- * A body whose parts are written as its client takes them, and its callbacks. Written to by printing.ts and sending.ts.
+ * A body whose parts are written as its client reads them, and its callbacks. printing.ts and sending.ts write to it.
  */
 
 export interface Watch {
-  /** Rejects where the client is to be cut off: thrown on, it breaks the connection off, so that no part of an answer looks like a whole. */
+  /** Rejects if the client must be disconnected: the rejection breaks the connection, so that a part of an answer never looks complete. */
   readonly cut: Promise<never>;
-  /** The client has taken what it was given. */
+  /** The client has read what it was given. */
   taken(): void;
-  /** All is sent, or the client has gone. */
+  /** Everything was sent, or the client has disconnected. */
   over(): void;
 }
 
@@ -18,7 +18,7 @@ export const UNWATCHED: Watch = {
   over: () => undefined,
 };
 
-/** Only a direct stream tells when a part was sent. The DOM's types do not have it. */
+/** Only a direct stream reports when a part was sent. The DOM's types do not include it. */
 export function directStream(
   source: Omit<Bun.DirectUnderlyingSource<Uint8Array>, "type">,
 ): ReadableStream<Uint8Array> {

@@ -1,17 +1,17 @@
 /**
- * Prints float32 values as short decimals: the digits that a float32 needs, not those of the double that equals it.
- * Reading them back gives the same bits. src/native/ prints what vectors hold, and where there is no such code, digits/kernel.ts;
- * what is out of their range is printed here.
+ * Prints float32 values as short decimals: only the digits that a float32 needs, not those of the equal double.
+ * Reading them back gives the same bits. src/native/ prints typical vector values, or digits/kernel.ts if there is no machine code;
+ * values outside their range are printed here.
  */
 import { readFileSync } from "node:fs";
 import { ALL_PRINTED, native, OTHER_VALUE } from "../native/native";
 import type { ByteWriter } from "./byte-writer";
 import kernelPath from "./digits/kernel.wasm" with { type: "file" };
 
-/** Most bytes that one value takes: JavaScript writes an exponent from 10^21 on, so 21 digits and a sign. */
+/** The longest text of one value: JavaScript writes an exponent from 10^21 on, so 21 digits and a sign. */
 const FLOAT_BYTES_MAX = 22;
 
-/** Values that the kernel is given at once: its memory holds their text. */
+/** Values per call of the kernel: its memory holds their text. */
 const BLOCK = 4096;
 
 interface Kernel {
@@ -37,7 +37,7 @@ interface Printer {
 
 let printer: Printer | undefined;
 
-/** One for each thread, made when it is first needed. */
+/** One per thread, created when first needed. */
 function openPrinter(): Printer {
   const caller = {
     writeOther: (size: number, at: number) => (printer ? writeOther(size, printer.memory, at) : at),
@@ -55,14 +55,14 @@ function openPrinter(): Printer {
   return printer;
 }
 
-/** Where the printing stands: values printed, and the place after the text. */
+/** The progress of printing: values printed, and the position after the text. */
 const progress = new Uint32Array(2);
-/** Room that src/native/ needs for a value or more. */
+/** Space that src/native/ needs for at least one value. */
 const ROOM_BYTES = 64;
 
 /**
- * Prints finite values with a comma after each.
- * @param by what prints; left out, what is fastest
+ * Prints finite values, with a comma after each.
+ * @param by what prints; left out: the fastest
  */
 export function printFloats(values: Float32Array, writer: ByteWriter, by = native()): void {
   if (by === "without") {
@@ -99,7 +99,7 @@ function writeOther(size: number, target: Uint8Array, at: number): number {
   return at + text.length;
 }
 
-/** Subnormals, large numbers, and whatever else JavaScript writes with an exponent or without a fraction. */
+/** Subnormals, large numbers, and other values that JavaScript writes with an exponent or without a fraction. */
 function textOf(size: number): string {
   for (let digits = 1; digits <= 9; digits++) {
     const short = Number(size.toPrecision(digits));

@@ -10,10 +10,10 @@ import { NUMBER_BYTES, type Page } from "./script";
 
 const [QUOTE, OPEN, CLOSE] = [34, 91, 93];
 
-/** Whether a page is printed in less time than it takes to hand it over to another thread: 0.3 ms, by machine code. */
+/** Whether printing a page is faster than transferring it to another thread: with machine code it takes 0.3 ms. */
 export const isQuick = () => native() !== "without";
 
-/** @param room memory to print to, where it is large enough */
+/** @param room memory to print into, if it is large enough */
 export function printPage({ encoding, vectors, words }: Page, room?: ArrayBuffer): Uint8Array<ArrayBuffer> {
   let bytes = 0;
   for (const said of words) bytes += said.length;
@@ -28,11 +28,11 @@ export function printPage({ encoding, vectors, words }: Page, room?: ArrayBuffer
 }
 
 const write = {
-  /** A list in JSON; reading it back gives the same bits, the sign of zero included. */
+  /** A list in JSON; reading it back gives the same bits, including the sign of zero. */
   float(values: Float32Array, writer: ByteWriter): void {
     writer.byte(OPEN);
     printFloats(values, writer);
-    // In the place of the comma after the last number.
+    // Replaces the comma after the last number.
     if (values.length > 0) writer.back();
     writer.byte(CLOSE);
   },

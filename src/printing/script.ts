@@ -1,6 +1,6 @@
 /**
- * What an answer's body says, before it is printed: words, and entries that hold a vector each. Wires write scripts; print.ts prints them.
- * A large script is printed page by page, so that it is never held as a whole.
+ * An answer's body before it is printed: texts, and entries with a vector each. The APIs build scripts; print.ts prints them.
+ * A large script is printed page by page, so that its whole text is never in memory.
  */
 
 export interface Script {
@@ -9,12 +9,12 @@ export interface Script {
   readonly passages: readonly (string | Entries)[];
 }
 
-/** Entries of a JSON array, a comma between each two. */
+/** Entries of a JSON array, with commas in between. */
 export interface Entries {
   readonly count: number;
   /** Before the entry's vector. Left out: nothing. */
   readonly before?: (place: number) => string;
-  /** Left out: the words before and after are all there is. */
+  /** Left out: there is nothing besides the texts before and after. */
   readonly vector?: (place: number) => Float32Array | undefined;
   readonly after?: (place: number) => string;
 }
@@ -23,17 +23,17 @@ export interface Entries {
 export interface Page {
   readonly encoding: "float" | "base64";
   readonly vectors: readonly Float32Array[];
-  /** What stands before each vector, and after the last: one more than there are vectors. */
+  /** The texts before each vector, and after the last one: one more than there are vectors. */
   readonly words: readonly string[];
 }
 
-/** Bytes of a number, a comma included, as most are: random numbers of a vector of 1536 need 12.5. */
+/** Bytes of a typical number with its comma: random numbers of a vector of 1536 need 12.5. */
 export const NUMBER_BYTES = { float: 13, base64: 16 / 3 } as const;
 
-/** About a millisecond of printing, and small beside what else a large request holds. */
+/** About a millisecond of printing, and small compared with the rest of a large request. */
 export const PAGE_BYTES = 1_000_000;
 
-/** The script from its front to its end, a page at least. Vectors are asked for once, when their page is due. */
+/** The script's pages in order, at least one. A vector is read once, when its page is due. */
 export function* pagesOf({ encoding, passages }: Script): Generator<Page, undefined> {
   let vectors: Float32Array[] = [];
   let words: string[] = [];

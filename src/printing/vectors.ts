@@ -1,13 +1,13 @@
 /**
- * Vectors as entries of an answer, in the shapes that more than one wire has.
- * A shape that one wire alone has is that wire's own.
+ * Vectors as entries of an answer, in shapes that several APIs share.
+ * A shape of a single API is in its own file.
  */
 import type { TypedVector, VectorType } from "../plugin";
 import type { Entries } from "./script";
 
 /**
  * OpenAI's `{"object":"embedding",…}`, indexed by their order.
- * @param typed the same vectors in further types: they stand beside `embedding`
+ * @param typed the same vectors in further types: they are put beside `embedding`
  */
 export function embeddingObjects(vectors: readonly Float32Array[], typed?: readonly TypedVector[]): Entries {
   return {
@@ -20,7 +20,7 @@ export function embeddingObjects(vectors: readonly Float32Array[], typed?: reado
   };
 }
 
-/** The same with the numbers of another type in `embedding`, as a list, or as base64 of their bytes. */
+/** The same with another type's numbers in `embedding`, as a list, or as base64 of their bytes. */
 export function typedObjects(
   typed: readonly TypedVector[],
   type: VectorType,
@@ -39,17 +39,17 @@ export function typedObjects(
   };
 }
 
-/** Vendors who write a bit as a number of its own have it as the others do here: eight a byte, the first in its highest bit. */
+/** Vendors that write each bit as a number get the same form as the others here: eight bits per byte, the first in the highest bit. */
 function packed(type: VectorType, numbers: Int8Array | Uint8Array, dimensions: number) {
   const isPacked = (type !== "binary" && type !== "ubinary") || numbers.length < Math.max(dimensions, 2);
   if (isPacked) return numbers;
   const bytes = new Uint8Array(Math.ceil(dimensions / 8));
   for (const [i, bit] of numbers.entries()) bytes[i >> 3] = (bytes[i >> 3] ?? 0) | (bit << (7 - (i & 7)));
-  // Signed, they are written 128 less.
+  // Signed values are 128 less.
   return type === "ubinary" ? bytes : Int8Array.from(bytes, (byte) => byte - 128);
 }
 
-/** Nothing but the vectors. */
+/** Only the vectors. */
 export function bare(vectors: readonly Float32Array[]): Entries {
   return { count: vectors.length, vector: (place) => vectors[place] };
 }

@@ -1,23 +1,23 @@
 /**
- * Questions and their answers between the supervisor and a copy, over the channel that a process is started with.
- * What may be said is in messages.ts; a peer of another version is answered with an error, never with silence.
+ * Questions and answers between the supervisor and a process, over the channel that the process was started with.
+ * messages.ts has the messages; a peer of another version gets an error, never silence.
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import type { Outside } from "../domain/outside";
 
 export interface Channel {
-  /** Rejects where the other side fails, answers what it may not, or goes away. */
+  /** Rejects if the other side fails, returns an invalid answer, or ends. */
   ask<Answer extends TSchema>(kind: string, body: unknown, answer: Answer): Promise<Static<Answer>>;
   /** Sends it without waiting for an answer. */
   tell(kind: string, body?: unknown): void;
-  /** What the other side sent. */
+  /** A message from the other side. */
   hear(message: unknown): void;
-  /** The other side has gone: every open question is rejected. */
+  /** The other side has ended: every open question is rejected. */
   end(reason: string): void;
 }
 
-/** What is done with each kind of message; what it returns is the answer. */
+/** The handler for each kind of message; its result is the answer. */
 export type Handlers = Readonly<Record<string, (body: unknown) => unknown>>;
 
 const Message = Type.Union([
@@ -35,7 +35,7 @@ interface Waiting {
   readonly failed: (cause: Error) => void;
 }
 
-/** @param log for what went wrong with a message that waits for no answer */
+/** @param log for failures of messages that wait for no answer */
 export function openChannel(
   send: (message: unknown) => void,
   handlers: Handlers,

@@ -1,6 +1,6 @@
 /**
- * One of several processes that serve together: it does what its supervisor says, and ends when that is gone.
- * A new thing that the supervisor may say is a handler here, with its words in messages.ts.
+ * One of several processes that serve together: it does what its supervisor says, and ends with it.
+ * A new message from the supervisor is a handler here, and a message in messages.ts.
  */
 import { Value } from "@sinclair/typebox/value";
 import type { Memory } from "../cache/memory";
@@ -20,10 +20,10 @@ import { type Channel, openChannel } from "./channel";
 import { End, Load, Open, Settle, Steer } from "./messages";
 import { createMeasuring } from "./together";
 
-/** Time in which connections that have just arrived are accepted. */
+/** Time for accepting connections that have just arrived. */
 const SHUTTING_MS = 5;
 
-/** @returns the exit code, where there is no supervisor; a copy that has one ends by itself */
+/** @returns the exit code if there is no supervisor; with one, the process ends by itself */
 export async function serveAsCopy(): Promise<number> {
   const send = process.send?.bind(process);
   if (send === undefined) {
@@ -34,7 +34,7 @@ export async function serveAsCopy(): Promise<number> {
   const copy = createCopy(() => channel);
   const channel: Channel = openChannel(
     (message) => {
-      // The supervisor may be gone already; then this process ends.
+      // The supervisor may have ended already; then this process ends too.
       if (process.connected) send(message);
     },
     copy.handlers,
@@ -77,7 +77,7 @@ function createCopy(channel: () => Channel) {
 
   let ended: Promise<void> | undefined;
 
-  /** A signal to all processes reaches this one too, beside its supervisor. */
+  /** A signal to all processes reaches this one too, in addition to its supervisor. */
   function end(drains: boolean): Promise<void> {
     ended ??= endOnce(drains);
     return ended;
@@ -131,7 +131,7 @@ function createCopy(channel: () => Channel) {
     },
     listen: () => mayListen.resolve(),
     asks: () => ({ asks: opened().gateway.asks() }),
-    /** By what was loaded last. */
+    /** The result of the last load. */
     reload() {
       const { gateway } = opened();
       const afterRestart = gateway.reload(toServeBy());
@@ -170,7 +170,7 @@ function createCopy(channel: () => Channel) {
   return { handlers, end };
 }
 
-/** Each line names its process. */
+/** Each log line names its process. */
 const logOf =
   (name: string): Outside["log"] =>
   (level, message, about) =>

@@ -1,6 +1,6 @@
 /**
- * The copies: started together, each replaced when it dies, all with the same configuration. The rows that a dead copy left in flight are settled by
- * a living one. What a copy does is in copy.ts.
+ * The serving processes: started together, each replaced when it dies, all with the same configuration. A living process settles the rows that a dead
+ * one left in flight. copy.ts has what each process does.
  */
 import type { Static } from "@sinclair/typebox";
 import { createRingFile } from "../cache/ring";
@@ -12,18 +12,18 @@ import { Asking, Loaded, Nothing, Opened, Reloaded } from "./messages";
 import { type CopyProcess, type Exit, spawnCopy } from "./spawn";
 
 export interface Fleet {
-  /** @returns what the first copy said, once all are ready. @throws Error in words, where one could not be opened */
+  /** @returns the first process's message, once all are ready. @throws Error with a message if one could not start */
   start(order: Order): Promise<Static<typeof Opened>>;
-  /** All copies serve by it, or none. @throws Error in words */
+  /** All processes switch to it, or none. @throws Error with a message */
   reload(read: ReadFile): Promise<Static<typeof Reloaded>>;
   /**
-   * Other copies, of the program's present file, take the place of those that serve; these finish what they have.
-   * @returns what the first of them said. @throws Error in words, where they could not; then nothing has changed
+   * New processes with the program's current file replace the serving ones, which finish what they have.
+   * @returns the first new process's message. @throws Error with a message if they could not start; then nothing has changed
    */
   swap(read: ReadFile): Promise<Static<typeof Opened> & { readonly processes: number }>;
-  /** Each finishes what is under way. A process that has not ended within the time is killed. */
+  /** Each process finishes its requests in flight. One that has not ended within the time is killed. */
   end(withinMs: number, drains: boolean): Promise<void>;
-  /** At once. */
+  /** Immediately. */
   kill(): void;
 }
 
@@ -41,11 +41,11 @@ interface Copy {
   readonly startedAt: number;
   /** The routing file that it serves. */
   read: ReadFile;
-  /** leaving: another has taken its place, and it listens still. */
+  /** leaving: another process has replaced it, but it still listens. */
   state: "starting" | "serving" | "leaving" | "ending";
 }
 
-/** A copy that dies sooner has a fault: its successor is started after a backoff. */
+/** A process that dies sooner than this is faulty: its successor is started after a backoff. */
 const SOUND_AFTER_MS = 10_000;
 const PAUSE_MS_MIN = 250;
 const PAUSE_MS_MAX = 30_000;
@@ -55,17 +55,17 @@ export function createFleet(
   cacheBytes: number,
   outside: Pick<Outside, "monotonic" | "sleep" | "randomBytes" | "log">,
 ): Fleet {
-  /** A name of an earlier run must not be reused: its rows may still exist. */
+  /** A name of an earlier run must not be reused, because its rows may still exist. */
   const run = outside.randomBytes(4).toHex();
   const descriptors = [createRegionFile(run, outside).descriptor];
   if (cacheBytes > 0) descriptors.push(createRingFile(`${run}-cache`, cacheBytes).descriptor);
   const measurements = createMeasurements(outside);
   const copies = new Set<Copy>();
-  /** Dead ones whose rows are not settled yet. */
+  /** Dead processes whose rows are not settled yet. */
   const unsettled = new Set<string>();
   const ending = new AbortController();
   let started = 0;
-  /** Of the routing file's readings. */
+  /** Counts the reads of the routing file. */
   let generation = 0;
   let failuresInARow = 0;
   let hasAsked = false;
@@ -93,7 +93,7 @@ export function createFleet(
     return copy;
   }
 
-  /** @returns how many processes the file says */
+  /** @returns the number of processes in the file */
   async function load(copy: Copy, read: ReadFile, tells = false): Promise<number> {
     const { ok, processes, reason } = await copy.process.channel.ask(
       "load",
@@ -165,7 +165,7 @@ export function createFleet(
     [...copies].filter(({ state }) => states.includes(state));
   const serving = () => those("serving");
 
-  /** The answer of each serving copy; one that died meanwhile is left out, since its successor is informed at its start. */
+  /** The answer of each serving process; one that died meanwhile is left out, since its successor gets the message at its start. */
   async function ofAll<Answer>(ask: (copy: Copy) => Promise<Answer>): Promise<Answer[]> {
     const answers = await Promise.all(
       serving().map(async (copy) => {
@@ -180,10 +180,10 @@ export function createFleet(
     return answers.flat();
   }
 
-  /** Since any of them did: another must not be open in its place. */
+  /** Whether any process has required credentials: then its successor must not be open. */
   async function isAsking(): Promise<boolean> {
     const answers = await ofAll(({ process }) =>
-      // One of an older version does not know.
+      // A process of an older version does not report it.
       process.channel.ask("asks", undefined, Asking).catch(() => undefined),
     );
     hasAsked ||= answers.some((answer) => answer?.asks);
@@ -204,12 +204,12 @@ export function createFleet(
     }
   }
 
-  /** New connections go to the fresh ones from now on, which came after all others to the port. @returns the first one's place there */
+  /** New connections now go to the new processes, which opened the port after all others. @returns the index of the first one there */
   async function turnTo(old: readonly Copy[], fresh: readonly Copy[]): Promise<number> {
     const from = those("serving", "leaving").length - fresh.length;
     for (const copy of old) copy.state = "leaving";
     const [one] = fresh;
-    // Awaited: a client that is told to reconnect must reach one of the new ones.
+    // Awaited: a client that is told to reconnect must reach a new process.
     await one?.process.channel.ask("steer", { from, count: fresh.length }, Nothing).catch(() => undefined);
     return from;
   }
@@ -223,7 +223,7 @@ export function createFleet(
         old.map(({ process }) => process.channel.ask(kind, undefined, Nothing).catch(() => undefined)),
       );
     await askOld("leave");
-    // When a listener closes, the last one takes its index: the new ones must stay reachable until only they are left.
+    // When a listener closes, the last one gets its index: the new ones must stay reachable until only they are left.
     tellOne("steer", { from, count: Math.max(1, fresh.length - old.length + 1) });
     await askOld("shut");
     for (const copy of old) {
@@ -250,7 +250,7 @@ export function createFleet(
           await load(copy, order.read);
           return open(copy, order, false, false);
         });
-        // It settles what the last run left: no other copy may start before.
+        // It settles what the last run left: no other process may start before.
         const greeted = load(first, order.read).then(() => open(first, order, true));
         await Promise.race([greeted, Promise.all(ready)]);
         await greeted;
@@ -264,7 +264,7 @@ export function createFleet(
     },
     async reload(read) {
       generation += 1;
-      // All copies must accept it before the first one serves it.
+      // All processes must accept the file before the first one serves it.
       await ofAll((copy) => load(copy, read));
       if (current) current = { ...current, read };
       const [outcome] = await ofAll(({ process }) => process.channel.ask("reload", undefined, Reloaded));

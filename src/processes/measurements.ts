@@ -1,6 +1,6 @@
 /**
- * Which copy measures an embedding space: the first that asks; the others wait for its result. One that dies, or gives up,
- * leaves it to the next. The copies' side is together.ts.
+ * Which process measures an embedding space: the first that asks; the others wait for its result. If it dies or gives up,
+ * the next one measures. together.ts is the processes' side.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
@@ -8,9 +8,9 @@ import type { Outside } from "../domain/outside";
 import { Measured, MeasuredOnce, type WhoMeasures } from "./messages";
 
 export interface Measurements {
-  /** @returns the outcome, or null: the caller measures it */
+  /** @returns the outcome, or null: the caller measures */
   ask(copy: string, body: unknown): Promise<Static<typeof WhoMeasures>>;
-  /** @returns whether there is something that the other copies should hear */
+  /** @returns whether the other processes must be informed */
   measured(copy: string, body: unknown): boolean;
   gone(copy: string): void;
 }
@@ -25,9 +25,9 @@ interface Measurement {
 
 const Asked = Type.Object({ generation: Type.Integer(), what: Measured });
 
-/** Under a pattern callers choose the names, so the oldest are forgotten and may be measured again. */
+/** Callers choose the names under a pattern, so the oldest are forgotten and may be measured again. */
 const KEPT_MAX = 10_000;
-/** All copies find it due at about the same time, each by its own clock: slightly early is accepted. */
+/** All processes find it due at about the same time, each by its own clock: slightly early is accepted. */
 const DUE_AT = 0.9;
 
 export function createMeasurements({ monotonic }: Pick<Outside, "monotonic">): Measurements {

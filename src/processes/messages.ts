@@ -1,10 +1,10 @@
 /**
- * What the supervisor and its copies say to one another. Either may be of another version than the other, after an upgrade: a member may
- * be added, and none taken away.
+ * The messages between the supervisor and its processes. After an upgrade either may have another version than the other: members may
+ * be added, but never removed.
  */
 import { Type } from "@sinclair/typebox";
 
-/** A routing file as it was read: one reading for all copies, so that they cannot differ. */
+/** A routing file as it was read: one read for all processes, so that they cannot differ. */
 const Read = Type.Union([
   Type.Object({ ok: Type.Literal(true), text: Type.String() }),
   Type.Object({
@@ -17,18 +17,18 @@ const Read = Type.Union([
 
 export const Nothing = Type.Union([Type.Null(), Type.Undefined()]);
 
-/** To a copy, first: what it is to serve by. */
+/** To a process, first: its configuration. */
 export const Load = Type.Object({
-  /** As the command line gives them. */
+  /** From the command line. */
   options: Type.Object({
     config: Type.Optional(Type.String()),
     host: Type.Optional(Type.String()),
     port: Type.Optional(Type.Integer()),
   }),
   read: Read,
-  /** Of the routing file: another reading of it is another one. */
+  /** Identifies the read of the routing file: another read has another value. */
   generation: Type.Integer(),
-  /** Whether it tells what is worth a note, and what is wrong. */
+  /** Whether it reports notes and errors. */
   tells: Type.Boolean(),
 });
 
@@ -36,24 +36,24 @@ export const Load = Type.Object({
 export const Loaded = Type.Object({
   ok: Type.Boolean(),
   processes: Type.Integer(),
-  /** Why a valid file cannot be served. */
+  /** Why a valid file cannot be used. */
   reason: Type.Optional(Type.String()),
 });
 
-/** To a copy: to open, and to listen. */
+/** To a process: open, and listen. */
 export const Open = Type.Object({
   host: Type.String(),
   /** 0 means any free port. */
   port: Type.Integer(),
   /** Its name in the ledger's rows. */
   process: Type.String(),
-  /** How many copies the limits of the routing file are shared out among. */
+  /** How many processes share the routing file's limits. */
   processes: Type.Integer({ minimum: 1 }),
   /** Whether it is the first to open the database. */
   begins: Type.Boolean(),
-  /** Whether those that serve already ask for credentials, so that it must too. */
+  /** Whether the serving processes already require credentials, so that this one must too. */
   asks: Type.Optional(Type.Boolean()),
-  /** Of the cache's memory that all share; 0 where there is none. */
+  /** Size of the cache's shared memory; 0 if there is none. */
   cacheBytes: Type.Integer(),
 });
 
@@ -64,22 +64,22 @@ export const Opened = Type.Object({
   models: Type.Integer(),
 });
 
-/** Of a copy that serves: whether callers need a key or a token. */
+/** From a serving process: whether callers need a key or a token. */
 export const Asking = Type.Object({ asks: Type.Boolean() });
 
-/** To a copy: processes that died, whose rows are to be marked as interrupted. */
+/** To a process: processes that died, whose rows must be marked as interrupted. */
 export const Settle = Type.Object({ processes: Type.Array(Type.String()) });
 
-/** To a copy: to end, and whether load balancers are given time to notice. */
+/** To a process: end, and whether load balancers get time to notice. */
 export const End = Type.Object({ drains: Type.Boolean() });
 
-/** What a reload did. */
+/** The result of a reload. */
 export const Reloaded = Type.Object({ afterRestart: Type.Array(Type.String()), models: Type.Integer() });
 
-/** To a copy that listens: new connections go to so many listeners of the port, from one on, in the order in which they came. */
+/** To a listening process: new connections go to this many listeners of the port, starting at an index, in the order in which they were opened. */
 export const Steer = Type.Object({ from: Type.Integer({ minimum: 0 }), count: Type.Integer({ minimum: 1 }) });
 
-/** An embedding space, as one target of a model has it. */
+/** An embedding space and one target of a model in it. */
 export const Measured = Type.Object({
   claim: Type.String(),
   space: Type.String(),
@@ -97,10 +97,10 @@ const Outcome = Type.Object({
   forMs: Type.Number(),
 });
 
-/** To a copy that asks what a measurement comes to: null: it must measure. */
+/** To a process that asks for a measurement's result: null: it must measure. */
 export const WhoMeasures = Type.Object({ outcome: Type.Union([Outcome, Type.Null()]) });
 
-/** What a copy found, told to the supervisor and by it to all others; null where it gave up. */
+/** A process's result, sent to the supervisor and by it to all others; null if it gave up. */
 export const MeasuredOnce = Type.Object({
   generation: Type.Integer(),
   what: Measured,

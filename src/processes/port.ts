@@ -6,9 +6,9 @@ import type { Socket } from "bun";
 import type { Outside } from "../domain/outside";
 
 export interface FreePort {
-  /** The one asked for; where that was 0, any that is free. */
+  /** The requested port; for 0, a free one. */
   readonly port: number;
-  /** Releases the address: until then no other starting gateway finds it free. */
+  /** Releases the address: until then no other starting gateway considers it free. */
   release(): void;
 }
 
@@ -16,7 +16,7 @@ export interface FreePort {
 const BEGINS_MS_MAX = 5_000;
 const LOOK_AGAIN_MS = 50;
 
-/** @throws Error in the system's words */
+/** @throws Error with the system's message */
 export async function findFreePort(
   host: string,
   wanted: number,
@@ -26,7 +26,7 @@ export async function findFreePort(
   const until = monotonic() + BEGINS_MS_MAX;
   for (let name = takeName(host, port); ; name = takeName(host, port)) {
     try {
-      // While holding the name, so that its previous owner is seen if it serves now.
+      // While holding the name, so that its previous owner is noticed if it serves now.
       freePort(host, port);
     } catch (cause) {
       if (name !== "taken") name.release();
@@ -44,7 +44,7 @@ export async function findFreePort(
   }
 }
 
-/** @throws Error where anybody listens there, shared or not */
+/** @throws Error if anybody listens there, shared or not */
 function freePort(host: string, wanted: number): number {
   const probe = Bun.serve({
     hostname: host,
@@ -57,7 +57,7 @@ function freePort(host: string, wanted: number): number {
   return port;
 }
 
-/** Between the look at the port and the first copy's listening: a name that only one can have, and that disappears with the process. */
+/** Guards the time between the check of the port and the first process's listening: a name that only one can hold, and that disappears with its process. */
 function takeName(host: string, port: number): { release(): void } | "taken" {
   // Only processes of one user share a port.
   const about = `${process.getuid?.()} ${host} ${port}`;

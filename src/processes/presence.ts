@@ -1,5 +1,5 @@
 /**
- * How `embedgate reload` finds a running gateway: a small file beside the database, for as long as it runs. It also holds the result of
+ * How `embedgate reload` finds a running gateway: a small file beside the database that exists while it runs. It also has the result of
  * the last reload. A stale file of a killed gateway is recognised by its process's start time.
  */
 import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -11,11 +11,11 @@ import { PRIVATE_FILE } from "../machine/private-files";
 
 const Presence = Type.Object({
   pid: Type.Integer(),
-  /** As the system counts it. */
+  /** In the system's unit. */
   started: Type.String(),
-  /** What asks it to reload. */
+  /** The process that receives the reload signal. */
   signal: Type.Union([Type.Literal("SIGHUP"), Type.Literal("SIGUSR2")]),
-  /** How often it was asked to reload, and what came of the last time. */
+  /** The number of reloads so far, and the last one's result. */
   reloads: Type.Integer(),
   ok: Type.Boolean(),
   outcome: Type.String(),
@@ -24,9 +24,9 @@ const Presence = Type.Object({
 export type Presence = Static<typeof Presence>;
 
 export interface Announced {
-  /** A reload is done, or could not be. */
+  /** A reload is done, or has failed. */
   reloaded(ok: boolean, outcome: string): void;
-  /** The gateway ends. */
+  /** The gateway shuts down. */
   withdraw(): void;
 }
 
@@ -73,10 +73,10 @@ export function announce(
   };
 }
 
-/** Elsewhere a gateway leaves no file, since nothing would tell whether it was left behind: `presentAt` finds none then. */
+/** On other systems a gateway writes no file, because a stale one could not be recognised: `presentAt` finds none there. */
 export const canFindGateways = (): boolean => startOf(process.pid) !== undefined;
 
-/** The gateways that run on a database. */
+/** The gateways that use a database. */
 export function presentAt(database: string): Presence[] {
   const folder = dirname(database);
   let names: string[];
@@ -101,10 +101,10 @@ function read(path: string): Presence | undefined {
   }
 }
 
-/** Ticks from the machine's start to the process's; undefined where there is no such process, or the system does not tell. */
+/** Clock ticks from the machine's start to the process's; undefined if there is no such process, or the system does not say. */
 function startOf(pid: number): string | undefined {
   try {
-    // The name in brackets before it may hold anything, brackets and spaces too.
+    // The name in brackets before it may contain anything, including brackets and spaces.
     return readFileSync(`/proc/${pid}/stat`, "utf8").split(")").at(-1)?.trim().split(" ")[19];
   } catch {
     return undefined;

@@ -1,6 +1,6 @@
 /**
- * The process that was started, where several serve: it holds no gateway, but keeps the configured number of copies running, and
- * passes requests such as a reload on to all of them. What must happen once happens here, or in the first copy.
+ * The parent process if several serve: it runs no gateway, but keeps the configured number of processes running, and
+ * passes requests such as a reload on to all of them. What must happen once happens here, or in the first process.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -18,19 +18,19 @@ import { type FreePort, findFreePort } from "./port";
 import { announce } from "./presence";
 
 export interface Supervision {
-  /** As the command line gives them. */
+  /** From the command line. */
   readonly options: { readonly config?: string; readonly host?: string; readonly port?: number };
-  /** The routing file as it was read, and what it came to. */
+  /** The routing file as it was read, and its result. */
   readonly read: ReadFile;
   readonly config: GatewayConfig;
   readonly readAgain: () => Promise<ReadFile>;
   readonly load: (read: ReadFile) => Promise<Loaded>;
 }
 
-/** Beside what the routing file gives: a copy bounds each of its own waits, and they come to less. */
+/** In addition to the routing file's times: a process limits each of its own waits, and their sum is less than this. */
 const ENDING_MS = (STEPS + 1) * STEP_MS_MIN;
 
-/** @returns the exit code, once a signal has ended the gateway */
+/** @returns the exit code, after a signal has ended the gateway */
 export async function supervise({ options, read, config, readAgain, load }: Supervision): Promise<number> {
   realOutside.logBy?.(config.log);
   const { host, port: wanted, processes } = config.server;
@@ -44,7 +44,7 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
   } catch (cause) {
     throw cannotServe(host, wanted, cause);
   }
-  // From the first copy on: a signal must find a listener.
+  // Before the first process starts: a signal must find a handler.
   const ended = endingSignal(() => fleet.kill());
   const started = fleet.start({ host, port: free.port, processes, read });
   const outcome = await Promise.race([ended.then(() => undefined), started.catch((cause: Error) => cause)]);
@@ -108,7 +108,7 @@ export async function supervise({ options, read, config, readAgain, load }: Supe
   process.exit(0);
 }
 
-/** Changes of all copies run one at a time. */
+/** Changes of all processes run one at a time. */
 function oneAfterAnother(): (work: () => Promise<void>) => Promise<void> {
   let last = Promise.resolve();
   return (work) => {
@@ -118,7 +118,7 @@ function oneAfterAnother(): (work: () => Promise<void>) => Promise<void> {
   };
 }
 
-/** For vectors, of all copies together. */
+/** The memory for vectors of all processes together. */
 function memoryBytes({ cache }: GatewayConfig): number {
   if (cache === false) return 0;
   return (cache.memory_mb ?? CacheSection.properties.memory_mb.default) * 2 ** 20;

@@ -1,6 +1,6 @@
 /**
- * A copy's side of measuring together: the supervisor says who measures, and hands on what came of it.
- * Its side is measurements.ts.
+ * A process's side of shared measurements: the supervisor decides who measures, and distributes the results.
+ * measurements.ts is the supervisor's side.
  */
 import { Value } from "@sinclair/typebox/value";
 import type { Measured, Outcome, Together } from "../spaces/together";
@@ -8,9 +8,9 @@ import type { Channel } from "./channel";
 import { MeasuredOnce, WhoMeasures } from "./messages";
 
 export interface Measuring {
-  /** @param generation of the routing file: under another one, a name may mean another thing */
+  /** @param generation identifies the routing file: with another one, a name may mean something else */
   under(generation: number): Together;
-  /** What the supervisor says that another process found. */
+  /** The result of another process, from the supervisor. */
   heard(body: unknown): void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Servers whose API may lie at one of several URLs (a `base_url` without a path): each is looked for once, when the gateway starts or its
- * routing file is reloaded, in the background; where that fails, the first call finds it. The URL found is logged.
+ * Servers whose API may be at one of several URLs (a `base_url` without a path): the URL is searched once in the background, when the gateway starts or
+ * reloads; if that fails, the first call finds it. The URL found is logged.
  */
 import { abortSignalOf, Ending } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
@@ -76,5 +76,5 @@ export function findAddresses(
   };
 }
 
-/** A server that is slower than that to refuse an empty call is found by the first call. */
+/** If a server takes longer than this to refuse an empty call, the first call finds its URL. */
 const FIND_MS = 5_000;

@@ -1,6 +1,6 @@
 /**
  * A request that forces one provider of the routing file by a header: only that one is called, without fallback.
- * Which headers say it is told by the dialect's policies (src/domain/policies.ts).
+ * The dialect's policies name the header (src/domain/policies.ts).
  */
 
 import { GatewayError } from "../domain/errors";
@@ -10,7 +10,7 @@ import type { Routes } from "./route";
 
 export interface ForcedProvider {
   readonly name: string;
-  /** The header that said it. */
+  /** The header that named it. */
   readonly header: string;
 }
 
@@ -29,8 +29,8 @@ export function forcedProviderOf(
 
 /**
  * @param models ids and patterns that the caller may use
- * @throws GatewayError forbidden where the caller may force none; unknown_provider for a name that the routing file does not have, or not
- *   for the caller's models, unless names are hidden
+ * @throws GatewayError forbidden if the caller may force none; unknown_provider for a name that the routing file does not have, or that
+ * serves none of the caller's models, unless names are hidden
  */
 export function refuseForced(
   forced: ForcedProvider | undefined,
@@ -43,7 +43,7 @@ export function refuseForced(
     const message = `Your workspace may not choose a provider: leave out the header ${forced.header}. The gateway's operator can allow it (policy force_provider).`;
     throw new GatewayError("forbidden", message, { field: forced.header });
   }
-  // Where names are hidden they cannot be guessed one by one: `boundTo` answers alike whether there is one of that name or not.
+  // If names are hidden, they must not be guessable: `boundTo` answers the same whether the name exists or not.
   if (provider_names === "hide" || routes.knowsProvider(forced.name, models)) return;
   const name = forced.name.slice(0, 100);
   throw new GatewayError(
@@ -56,7 +56,7 @@ export function refuseForced(
 }
 
 /**
- * The route by way of that provider alone.
+ * The route with only that provider.
  * @throws GatewayError provider_without_model
  */
 export function boundTo(forced: ForcedProvider | undefined, route: Route): Route {

@@ -1,6 +1,6 @@
 /**
- * One routing file in service: its opened providers and its routes. A reload puts another in its place; this one ends when its last
- * request has left, so that no request ever sees two.
+ * One loaded routing file: its opened providers and its routes. A reload replaces it; it ends when its last
+ * request has ended, so that no request ever sees two.
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import type { Outside } from "../domain/outside";
@@ -22,11 +22,11 @@ export interface Generation {
   readonly routes: Routes;
   readonly spaces: Spaces;
   readonly addresses: Pick<Addresses, "notices">;
-  /** How each provider is doing just now. */
+  /** The current state of each provider. */
   readonly providers: () => readonly ProviderState[];
-  /** Runs one request in this generation, which stays open until it is done. */
+  /** Runs one request with this generation, which stays open until the request is done. */
   serve<T>(work: () => Promise<T>): Promise<T>;
-  /** Takes no more requests; resolves when the last one has left and everything is closed. */
+  /** Accepts no more requests; resolves when the last one has ended and everything is closed. */
   retire(): Promise<void>;
 }
 
@@ -42,7 +42,7 @@ export interface GenerationParts extends Pick<SpacesParts, "fingerprints" | "rec
   readonly measureWith: (attemptsMax: number, texts?: readonly Probe[]) => Measure;
 }
 
-/** @param before the one that it takes the place of */
+/** @param before the generation that it replaces */
 export function openGeneration(
   config: GatewayConfig,
   {
@@ -109,7 +109,7 @@ export function openGeneration(
   };
 }
 
-/** Warns of a provider without a batch service where the routing file asks for it: its lines cost as much as calls. */
+/** Warns about a provider without a batch service if the routing file asks for it: its lines cost as much as calls. */
 function tellMissingBatchServices(routes: Routes, { log }: Pick<Outside, "log">): void {
   for (const { id, targets } of routes.named()) {
     const [{ batch, provider }] = targets;

@@ -1,6 +1,6 @@
 /**
- * Models near or past their provider's end of life: shown in the log once a day, in a header of each answer and in the list.
- * None is refused for it: the provider's own answer decides. Warnings start NEAR_MS before the end.
+ * Models near or past their provider's end of life: reported in the log once a day, in a header of each answer and in the list.
+ * None is refused because of it: the provider's own answer decides. Warnings start NEAR_MS before the end.
  */
 
 import type { ModelFacts } from "../domain/facts";
@@ -8,15 +8,15 @@ import type { Outside } from "../domain/outside";
 import type { Route } from "../domain/request";
 
 const DAY_MS = 86_400_000;
-/** Time enough to embed everything again. */
+/** Enough time to embed everything again. */
 const NEAR_MS = 180 * DAY_MS;
-/** Under a pattern callers choose the ids: past this, a day's further models are not logged. */
+/** Callers choose the ids under a pattern, so only this many models are logged per day. */
 const TOLD_MAX = 1_000;
 
 /** ending: within half a year. ended: the day has come. */
 export type Stage = "active" | "ending" | "ended";
 
-/** Milliseconds since 1970; undefined: nobody said. */
+/** Milliseconds since 1970; undefined: unknown. */
 export function endOf({ end_of_life }: Pick<ModelFacts, "end_of_life">): number | undefined {
   if (end_of_life === undefined) return undefined;
   const [year = 0, month = 1, day = 1] = end_of_life.split("-").map(Number);
@@ -30,7 +30,7 @@ export function stageOf(facts: Pick<ModelFacts, "end_of_life">, now: number): St
   return now >= ends - NEAR_MS ? "ending" : "active";
 }
 
-/** For an answer of the model; nothing while its end is far off. */
+/** For an answer of the model; undefined while its end is far off. */
 export function endOfLifeHeader(facts: Pick<ModelFacts, "end_of_life">, now: number): Record<string, string> {
   const { end_of_life } = facts;
   if (end_of_life === undefined || stageOf(facts, now) === "active") return {};

@@ -1,6 +1,6 @@
 /**
  * The state of each route of each model, for the operator: its circuit breaker, its rate limit at the provider, whether its
- * vectors are known to be in the model's embedding space. Of one process: others have breakers of their own. A new state is one of STATES.
+ * vectors are known to be in the model's embedding space. For one process: others have their own circuit breakers. A new state is one of STATES.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import type { Outside } from "../domain/outside";
@@ -59,7 +59,7 @@ export const ROUTE_STATE_EXAMPLE: RouteState = {
   },
 };
 
-/** What is known of a route's vectors (src/spaces/notices.ts), by the names that it has in the routing file. */
+/** What is known about a route's vectors (src/spaces/notices.ts), by its names in the routing file. */
 interface Notice {
   readonly space: string;
   readonly provider: string;

@@ -1,6 +1,6 @@
 /**
- * `warm: true` of a model or a provider: each of its targets is asked once when the gateway starts, so that a server that loads its model
- * when it is first asked has done so before a caller comes. The call has one short text, and is made as measurements are.
+ * `warm: true` of a model or a provider: each of its targets is called once when the gateway starts, so that a server that loads its model
+ * at the first call has done so before a caller comes. The call has one short text, and is made like a measurement.
  */
 import { Ending } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
@@ -19,7 +19,7 @@ export interface WarmingParts {
   readonly deadlineMs: number;
   /** Targets that this process has warmed since its start: a reload warms only new ones. */
   readonly warmed: Set<string>;
-  /** Whether this process asks servers too: several share them, while each has its own model inside. */
+  /** Whether this process also calls servers: several processes share them, while each has its own built-in model. */
   readonly asksServers: boolean;
 }
 

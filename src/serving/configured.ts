@@ -1,5 +1,5 @@
 /**
- * What every command starts with: the routing file, loaded, or refused with an error. Commands differ only in what they do with it.
+ * The start of every command: loads the routing file, or refuses it with an error. Commands differ only in what follows.
  */
 import { PLUGINS } from "../../plugins/index";
 import { openAside } from "../aside/aside";
@@ -12,7 +12,7 @@ import type { Outside } from "../domain/outside";
 import { realOutside } from "../network/real-outside";
 import { createHost } from "../upstream/host";
 
-/** Of the whole process: its plugins' replies are read by the same threads that its answers are printed by. None starts before it has work. */
+/** For the whole process: the same threads read its plugins' replies and print its answers. None starts before it has work. */
 export const ASIDE = openAside(realOutside);
 
 export interface Telling {
@@ -20,13 +20,13 @@ export interface Telling {
   readonly notes?: boolean;
   /** Whether errors are printed. */
   readonly problems?: boolean;
-  /** What the file was found to hold; left out, it is read now. */
+  /** The file's content; left out: it is read now. */
   readonly read?: ReadFile;
   /** The address from the command line. */
   readonly address?: { readonly host?: string; readonly port?: number };
 }
 
-/** The routing file, or all that is wrong with it; nothing is printed. */
+/** The routing file, or everything that is wrong with it; nothing is printed. */
 export const loaded = (
   file: string | undefined,
   read?: ReadFile,
@@ -42,7 +42,7 @@ export const loaded = (
     read,
   });
 
-/** Everything that is wrong goes to standard error, a line each; undefined means that there was something. */
+/** Errors go to standard error, one per line; undefined means that there were some. */
 export async function configured(
   file: string | undefined,
   { notes = true, problems = true, read, address = {} }: Telling = {},
@@ -56,7 +56,7 @@ export async function configured(
   return at(found.config, address);
 }
 
-/** For a gateway that serves already: what is wrong, and what is worth a note, goes to its log with what came of it (reloading.ts). */
+/** For a serving gateway: errors and notes go to its log with their outcome (reloading.ts). */
 export async function reread(
   file: string | undefined,
   { read, address = {} }: Pick<Telling, "read" | "address">,

@@ -1,7 +1,7 @@
 /**
- * New connections when the process is out of file descriptors (EMFILE): the log and the metrics say so, and they are kept
- * away until some are free. Otherwise the event loop would be woken again and again, which takes a whole core.
- * How a listener is kept from connections is in src/machine/steering.ts.
+ * New connections when the process is out of file descriptors (EMFILE): the log and the metrics report it, and they are kept
+ * away until some are free. Otherwise the event loop would be woken again and again, which uses a whole core.
+ * src/machine/steering.ts keeps connections away from a listener.
  */
 import { closeSync, openSync, readFileSync } from "node:fs";
 import type { Metrics } from "../admin/metrics";
@@ -11,14 +11,14 @@ import { dropWaiting, ignoreNewConnections, takeNewConnections } from "../machin
 const LOOK_EVERY_MS = 1_000;
 /** While there are none: how long the event loop may be woken for connections that it cannot accept. */
 const LOOK_AGAIN_MS = 100;
-/** Kept for calls to providers, the database and what else is opened: a part of the limit. */
+/** The part of the limit that is reserved for calls to providers, the database and other files. */
 const RESERVE_PART = 1 / 32;
 const RESERVE_MIN = 8;
 const RESERVE_MAX = 256;
-/** A reserve for when none is left: the remedy needs some itself. */
+/** Reserved descriptors, because the remedy itself needs some. */
 const SPARE_COUNT = 4;
 
-/** @returns ends the watching, which leaves the listeners as they are */
+/** @returns a function that ends the watching and leaves the listeners unchanged */
 export function watchDescriptors(
   metrics: Pick<Metrics, "descriptorsUsedUp">,
   { alarm, log }: Pick<Outside, "alarm" | "log">,
@@ -43,7 +43,7 @@ export function watchDescriptors(
       takeNewConnections();
       log("info", "open files are below the limit again: new connections are accepted");
     }
-    // Those that had come before are accepted while it can be done, and cannot wait here otherwise.
+    // Connections that came before are accepted as far as possible, and cannot wait here otherwise.
     if (isShort && free === 0) withSpare(() => dropWaiting());
     callOff = alarm(isShort ? LOOK_AGAIN_MS : LOOK_EVERY_MS, look);
   }
@@ -61,7 +61,7 @@ export function watchDescriptors(
   };
 }
 
-/** The system gives the lowest number that is free: near the limit there are few left. */
+/** The system assigns the lowest free number: near the limit there are few left. */
 function freeOf(limit: number): number {
   const [lowest] = openSome(1);
   if (lowest === undefined) return 0;
@@ -69,18 +69,18 @@ function freeOf(limit: number): number {
   return limit - lowest;
 }
 
-/** As many as there are. */
+/** All that are left. */
 function openSome(count: number): number[] {
   const opened: number[] = [];
   try {
     while (opened.length < count) opened.push(openSync("/dev/null", "r"));
   } catch {
-    // EMFILE ends the loop: the limit is what is to be found.
+    // EMFILE ends the loop: it is there to find the limit.
   }
   return opened;
 }
 
-/** Infinity where the system does not tell: then it is seen only once none is left. */
+/** Infinity if the system does not say: then it is noticed only once none is left. */
 function limitHere(): number {
   try {
     const [, soft] = /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];

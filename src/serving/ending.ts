@@ -1,16 +1,16 @@
 /**
- * Graceful shutdown: first load balancers are told (`server.drain_ms`), then no new connection is taken and the requests in flight have
- * their grace (`server.grace_ms`); what is left is cut off with an answer each. Every wait is bounded: a supervisor that sent SIGTERM
+ * Graceful shutdown: first load balancers are told (`server.drain_ms`), then no new connection is accepted and the requests in flight get
+ * their grace period (`server.grace_ms`); the rest is cut off with an answer each. Every wait is limited: a service manager that sent SIGTERM
  * sends SIGKILL next (Kubernetes after 30 s), which loses answers.
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import type { Outside } from "../domain/outside";
 import type { Gateway } from "../gateway";
 
-/** Part of the grace, and most of it, that is kept for what is cut off: its answers are written and its rows settled in it. */
+/** The share of the grace period, and its limit, that is reserved for cut off requests: to write their answers and settle their rows. */
 const CUTTING_PART = 1 / 10;
 const CUTTING_MS_MAX = 1_000;
-/** Least time of each step of closing, however short the grace is. */
+/** The shortest time for each step of closing, however short the grace period is. */
 export const STEP_MS_MIN = 1_000;
 /** The steps of closing that wait. */
 export const STEPS = 4;
@@ -20,14 +20,14 @@ export interface Ending extends Pick<Gateway, "underWay" | "close"> {
 }
 
 export interface Listening {
-  /** Takes no more connections; resolves once those that are open have got their answers. */
+  /** Accepts no more connections; resolves once the open ones have got their answers. */
   stop(cutOff?: boolean): Promise<void>;
 }
 
 /**
  * Ends the gateway; whatever could not be ended in time is logged.
- * @param drains whether load balancers are given `server.drain_ms` to notice; false at a terminal, or another
- * process has taken the place of this one already
+ * @param drains whether load balancers get `server.drain_ms` to notice; false at a terminal, or if another
+ * process has replaced this one already
  */
 export async function endGracefully(
   gateway: Ending,

@@ -1,32 +1,32 @@
 /**
- * Reports changed files: the routing file, and the certificates that it names. A watch on each file hears of most changes at once;
- * a look every few seconds finds the rest: where a link on the way leads elsewhere now, as Kubernetes swaps a ConfigMap's `..data`, where
- * the file system tells of nothing (NFS, FUSE), or where the system has no watch left.
+ * Reports changed files: the routing file, and the certificates that it names. A watch on each file notices most changes at once;
+ * a check every few seconds finds the rest: a link in the path that leads elsewhere now, as when Kubernetes swaps a ConfigMap's `..data`, file
+ * systems without notifications (NFS, FUSE), or a system without free watches.
  */
 import { type FSWatcher, watch } from "node:fs";
 import type { Outside } from "../domain/outside";
 import { fileState } from "../machine/file-state";
 
 const LOOK_EVERY_MS = 2_000;
-/** Editors write a file in several steps: what comes within this time is one change. */
+/** Editors write a file in several steps: changes within this time count as one. */
 const SETTLE_MS = 100;
 
 export interface Following {
-  /** Looks now, as if a watch had fired. Resolves once it has looked. */
+  /** Checks now, as if a watch had fired. Resolves once it has checked. */
   look(): Promise<void>;
   stop(): void;
 }
 
 interface Followed {
-  /** Its state at the last look. */
+  /** Its state at the last check. */
   state: string;
   watcher: FSWatcher | undefined;
 }
 
 /**
- * @param files absolute, as they are now: a reload may name others. Each with the state it was read in, so that no change between that and
- * the first look is missed
- * @param changed called once for all that have changed since the last look
+ * @param files absolute, the current ones: a reload may name others. Each with the state in which it was read, so that no change between that and
+ * the first check is missed
+ * @param changed called once for all files that have changed since the last check
  */
 export function follow(
   files: () => ReadonlyMap<string, string>,
@@ -83,8 +83,8 @@ export function follow(
 }
 
 /**
- * The file, and not its folder: where the database lies beside it, that would wake the process at each of its writes.
- * Undefined where it cannot be watched: then the look every few seconds does.
+ * Watches the file, not its folder: if the database is beside it, the folder would wake the process at each write of the database.
+ * undefined if it cannot be watched: then the check every few seconds is enough.
  */
 function watched(file: string, heard: () => void): FSWatcher | undefined {
   try {

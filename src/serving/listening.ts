@@ -1,6 +1,6 @@
 /**
- * A gateway on its address: opened, listening, and what it prints at the start.
- * Used by the one process that serves alone (alone.ts) and by each of several (src/processes/copy.ts).
+ * A gateway on its address: opens it, listens, and prints the start message.
+ * Used by a gateway with one process (alone.ts) and by each of several (src/processes/copy.ts).
  */
 import http from "node:http";
 import packageJson from "../../package.json";
@@ -31,17 +31,17 @@ export const LEAVING_MS = 11_000;
 export interface ListeningGateway {
   readonly gateway: Gateway;
   readonly url: URL;
-  /** Takes no more connections; resolves once those that are open have got their answers. */
+  /** Accepts no more connections; resolves once the open ones have got their answers. */
   stop(cutOff?: boolean): Promise<void>;
-  /** New connections are served with another certificate from now on; those that are open finish with the one that they have. */
+  /** New connections use another certificate from now on; open ones keep theirs. */
   renew(tls: CertificateAndKey): Promise<void>;
-  /** From now on another part decides whether the listener takes connections. */
+  /** From now on another part decides whether the listener accepts connections. */
   leaveListener(): void;
 }
 
 /**
- * @param shared where to listen beside other processes, and when; left out, it listens on the configuration's address, alone
- * @throws GatewayError as createGateway does, and where the address cannot be served on
+ * @param shared where and when to listen together with other processes; left out: alone, on the configuration's address
+ * @throws GatewayError like createGateway, and if it cannot listen on the address
  */
 export async function listen(
   config: GatewayConfig,
@@ -53,22 +53,22 @@ export async function listen(
   const { tls, idle_timeout_ms } = config.server;
   const gateway = await createGateway(config, outside, place, ASIDE);
   const { door } = gateway;
-  // Bun takes this for the whole process only, and its types call it read-only.
+  // Bun has this setting for the whole process only, and its types say read-only.
   Object.assign(http, { maxHeaderSize: HEAD_BYTES_READ });
   await shared?.when;
 
   function serve(at: number, by: CertificateAndKey | undefined) {
-    // Not shared unless asked for: a second gateway on the port must fail, not get half of the requests.
+    // Not shared unless requested: a second gateway on the port must fail, not get half of the requests.
     door.listen({
       hostname: host,
       port: at,
-      // Bun's page for developers would show a stack and the folder to any client.
+      // Bun's error page for developers would show a stack and the folder to every client.
       development: false,
       maxRequestBodySize: REQUEST_BYTES_MAX,
       idleTimeout: secondsOf(idle_timeout_ms),
       reusePort: shared !== undefined,
       ...(by && { tls: { cert: by.cert, key: by.key } }),
-      // Amazon's SDKs for JavaScript and Java speak it without asking: by prior knowledge, or agreed upon in TLS.
+      // Amazon's SDKs for JavaScript and Java use it by default: with prior knowledge, or negotiated in TLS.
       http2: true,
     });
     keepAlive();
@@ -130,7 +130,7 @@ export async function listen(
   };
 }
 
-/** @param processes how many serve on the address */
+/** @param processes how many processes serve on the address */
 export function greeting({ gateway, url }: ListeningGateway, processes = 1): string {
   const base = url.href.replace(/\/$/, "");
   const models = gateway

@@ -1,5 +1,5 @@
 /**
- * Reloads a running gateway when its routing file changed or on SIGHUP. A file that is wrong changes nothing: the old one is kept.
+ * Reloads a running gateway when its routing file changed or on SIGHUP. An invalid file changes nothing: the previous one stays in use.
  */
 import type { Loaded } from "../config/gateway-config";
 import { formatProblem, type Problem } from "../config/problem";
@@ -12,18 +12,18 @@ interface Reloaded {
   readonly models: number;
   /** Notes about the file. */
   readonly notes: readonly Problem[];
-  /** Keys that take effect after a restart only. */
+  /** Keys that take effect only after a restart. */
   readonly afterRestart: readonly string[];
 }
 
-/** Signals come in twos and threes: what comes within this time is one. */
+/** Signals often come several at a time: those within this time count as one. */
 const SETTLE_MS = 100;
 
 /**
  * Calls `reload` for each change of the files and each SIGHUP.
- * @param files absolute: the routing file and what it names, each with the state it was read in; none where there is no routing file: SIGHUP alone
- * @param reload is told whether a later change has superseded this one
- * @returns stops it
+ * @param files absolute: the routing file and the files that it names, each with the state in which it was read; none without a routing file: SIGHUP only
+ * @param reload can ask whether a later change has superseded this one
+ * @returns a function that stops it
  */
 export function reloadOnChange(
   files: () => ReadonlyMap<string, string>,
@@ -57,7 +57,7 @@ export function reloadOnChange(
 }
 
 /**
- * @param load the routing file as it is now
+ * @param load loads the current routing file
  * @returns whether it is valid; a superseded change counts as valid
  */
 export async function reloadGateway(

@@ -1,6 +1,6 @@
 /**
- * Checks now and then whether the database holds more than `keep` says, and trims it in small batches (src/books/trimming.ts), with pauses in which
- * requests write. Every process does; rows that another one has trimmed are simply gone.
+ * Checks now and then whether the database has more than `keep` allows, and trims it in small steps (src/books/trimming.ts), with pauses for
+ * requests' writes. Every process does; rows that another one has trimmed are simply gone.
  */
 import { Ending } from "../domain/ending";
 import { asGatewayError } from "../domain/errors";
@@ -10,7 +10,7 @@ import type { Gateway } from "../gateway";
 const LOOK_EVERY_MS = 600_000;
 const PAUSE_MS = 50;
 
-/** @returns ends it */
+/** @returns a function that ends it */
 export function keepTrimmed(
   { trimming }: Pick<Gateway, "trimming">,
   { sleep, random, log }: Pick<Outside, "sleep" | "random" | "log">,

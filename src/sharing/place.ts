@@ -1,5 +1,5 @@
 /**
- * What a gateway shares with the other copies of its supervisor. Tests, and a gateway that is one process, are alone.
+ * What a gateway shares with the other processes of its supervisor. Tests, and a gateway with one process, share nothing.
  * A new shared thing is a member here, with its value for a single process.
  */
 
@@ -10,17 +10,17 @@ import type { Region } from "./region";
 export interface Place {
   /** Its name in the ledger's rows; null: no other process writes there. */
   readonly process: string | null;
-  /** Whether it is the first to open the database, so that every row under way there is a dead process's. */
+  /** Whether it is the first to open the database, so that every row in flight there belongs to a dead process. */
   readonly begins: boolean;
-  /** Whether the copies before it asked for credentials: then it must not run in open mode. */
+  /** Whether earlier processes required credentials: then it must not run in open mode. */
   readonly asks: boolean;
-  /** Undefined: memory of its own. */
+  /** undefined: its own memory. */
   readonly region: Region | undefined;
-  /** As `Outside.monotonic`, but the same for all that share the region. Undefined: that of the world outside. */
+  /** Like `Outside.monotonic`, but the same for all that share the region. undefined: that of the outside world. */
   readonly clock: (() => number) | undefined;
-  /** The cache's memory. Undefined: its own. */
+  /** The cache's memory. undefined: its own. */
   readonly memory: Memory | undefined;
-  /** The copies that it measures spaces with, for each routing file that it serves. */
+  /** The processes with which it shares measurements, for each routing file that it serves. */
   readonly together: () => Together;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Memory that all copies of a gateway share: a file without a name, mapped by each. It goes with the last process that has it.
- * A new part is a row of PARTS; a change of one raises LAYOUT, so that copies of two versions never take it two ways.
+ * Memory that all processes of a gateway share: a file without a name that each of them maps. It is freed with the last process.
+ * A new part is a row of PARTS; a changed part raises LAYOUT, so that processes of two versions never read it differently.
  */
 import { COUNT_WORDS } from "../admin/counts";
 import { LIMIT_WORDS } from "../callers/rate-limits";
@@ -12,9 +12,9 @@ const LAYOUT = 3n;
 /** 64-bit words of each. */
 const PARTS = {
   layout: 512,
-  /** A random hash seed for names that callers choose, so that collisions cannot be forced. */
+  /** A random hash seed for caller-chosen names, so that collisions cannot be forced. */
   seed: 4,
-  /** Rate limits: a bucket a workspace and kind (src/callers/rate-limits.ts). */
+  /** Rate limits: one bucket per workspace and kind (src/callers/rate-limits.ts). */
   limits: LIMIT_WORDS,
   /** The counts of /metrics (src/admin/counts.ts). */
   counts: COUNT_WORDS,
@@ -24,16 +24,16 @@ type Part = keyof typeof PARTS;
 
 export type Region = Readonly<Record<Part, BigInt64Array>>;
 
-/** The descriptors by which a copy inherits the file, and that of the cache's memory (src/cache/ring.ts). */
+/** The descriptors by which a process inherits the file and the cache's memory (src/cache/ring.ts). */
 export const REGION_DESCRIPTOR = 3;
 export const RING_DESCRIPTOR = 4;
 
 const WORD_BYTES = BigInt64Array.BYTES_PER_ELEMENT;
 const ALL_WORDS = Object.values(PARTS).reduce((sum, words) => sum + words, 0);
 
-/** @throws Error where no folder takes it */
+/** @throws Error if no folder accepts the file */
 export function createRegionFile(name: string, { randomBytes }: Pick<Outside, "randomBytes">): NamelessFile {
-  // Written, not only extended: touching a page without memory behind it would end the process (SIGBUS).
+  // Written, not only extended: touching a page without memory behind it would kill the process (SIGBUS).
   const words = new BigInt64Array(ALL_WORDS);
   const { layout, seed } = partsOf(words);
   layout[0] = LAYOUT;
@@ -41,7 +41,7 @@ export function createRegionFile(name: string, { randomBytes }: Pick<Outside, "r
   return createNamelessFile(name, words.byteLength, new Uint8Array(words.buffer));
 }
 
-/** @returns undefined where it was made by another version, whose parts lie elsewhere */
+/** @returns undefined if another version created it, whose layout differs */
 export function mapRegion(): Region | undefined {
   const bytes = Bun.mmap(`/proc/self/fd/${REGION_DESCRIPTOR}`, { shared: true });
   if (bytes.byteLength < ALL_WORDS * WORD_BYTES) return undefined;

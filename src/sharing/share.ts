@@ -1,13 +1,13 @@
 /**
- * One copy's part of what the routing file allows the whole gateway: parts that add up to no more than what was configured.
- * A new limit that is kept by each process for itself is a further line here.
+ * One process's share of what the routing file allows the whole gateway: all shares together do not exceed it.
+ * A new limit that each process keeps by itself is a further line here.
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import { CacheSection } from "../config/schema";
 
 /**
- * @param processes copies that share it; at least one of everything is left for each
- * @param hasMemory whether the cache's memory is one for all
+ * @param processes how many processes share it; each gets at least one
+ * @param hasMemory whether the cache's memory is shared
  */
 export function shareOf(config: GatewayConfig, processes: number, hasMemory: boolean): GatewayConfig {
   const part = (whole: number) => Math.max(1, Math.floor(whole / processes));

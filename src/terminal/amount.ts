@@ -1,6 +1,6 @@
 /**
- * Amounts and counts as people write them on a command line, taken to the last digit: 12.5 credits, 0.000001 USD. Nothing is rounded:
- * what cannot be kept exactly is refused. A new kind of value is a function here.
+ * Parses amounts and counts from a command line exactly: 12.5 credits, 0.000001 USD. Nothing is rounded:
+ * a value that cannot be stored exactly is refused. A new kind of value is a function here.
  */
 import { InvalidArgumentError } from "commander";
 import { fractionOf, isEqual, parseDecimal } from "../books/money";
@@ -14,7 +14,7 @@ export function parseCredits(text: string): bigint {
   return scaled / amount.denominator;
 }
 
-/** What a balance may be, as the routing file writes it too. @returns micro-credits */
+/** A valid balance, as in the routing file. @returns micro-credits */
 export function parseBalance(text: string): bigint | "unlimited" {
   if (text === "unlimited") return text;
   const balance = parseCredits(text);
@@ -22,7 +22,7 @@ export function parseBalance(text: string): bigint | "unlimited" {
   return balance;
 }
 
-/** Caps are kept as numbers: one is taken only where the number is what was written. */
+/** Caps are stored as numbers: a cap is accepted only if the number equals what was written. */
 export function parseUsd(text: string): number {
   const amount = parseDecimal(text);
   const number = Number(text);
@@ -36,14 +36,14 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
-/** Words with commas between them. */
+/** Words separated by commas. */
 export function parseList(text: string): string[] {
   const words = text.split(",").map((word) => word.trim());
   if (words.includes("")) throw new InvalidArgumentError("Expected names with commas between them.");
   return [...new Set(words)];
 }
 
-/** Of an option that may be given several times: KEY=VALUE. */
+/** For an option that may be given several times: KEY=VALUE. */
 export function parsePair(text: string, pairs: ReadonlyMap<string, string> = new Map()): Map<string, string> {
   const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
   if (key === undefined || value === undefined) throw new InvalidArgumentError("Expected KEY=VALUE.");

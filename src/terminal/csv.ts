@@ -1,8 +1,8 @@
-/** Records as CSV, by RFC 4180 but for line ends, which are the terminal's. */
+/** Records as CSV by RFC 4180, except for line breaks, which are the terminal's. */
 
 import { visible } from "../domain/control-characters";
 
-/** @param columns in their order; each record has them all */
+/** @param columns in order; each record has all of them */
 export function csv(
   columns: readonly string[],
   records: readonly Readonly<Record<string, string | number>>[],
@@ -11,20 +11,20 @@ export function csv(
   return [columns.map(cell).join(","), ...rows].join("\n");
 }
 
-/** What starts a formula, in either width. */
+/** Characters that start a formula, in either width. */
 const SIGN = /[=+\-@＝＋－＠﹦﹢﹣﹫]/;
-/** What ends a cell: half the world's are separated by semicolons, and some go by lines whatever the quotes say. */
+/** Characters that end a cell: many locales separate by semicolons, and some programs split lines whatever the quotes say. */
 const SEPARATOR = /[;,|\t\r\n\u0085\u2028\u2029]/;
 /** Characters that a spreadsheet skips before a formula, or does not show. */
 const BLANK = /[\s\p{C}"]/u;
 
-/** A number is no formula, whatever its sign. */
+/** A number is not a formula, whatever its sign. */
 function cell(value: string | number): string {
   const text = visible(typeof value === "string" ? withoutFormulas(value) : String(value));
   return SEPARATOR.test(text) || text.includes('"') ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** A sign that would start a formula is kept text by a quote before it. */
+/** A leading quote makes a cell text that would otherwise start a formula. */
 function withoutFormulas(text: string): string {
   if (!SIGN.test(text)) return text;
   let kept = "";

@@ -1,13 +1,13 @@
-/** A bar on a terminal, drawn over itself; nothing where standard error is no terminal. */
+/** A progress bar on a terminal, redrawn in place; nothing if standard error is not a terminal. */
 
 export interface Progress {
   /** @param share from 0 to 1 */
   at(share: number, words: string): void;
-  /** Takes it away again. */
+  /** Removes it again. */
   end(): void;
 }
 
-/** What a stream of a terminal is. */
+/** A terminal's stream. */
 export interface Screen {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
@@ -16,7 +16,7 @@ export interface Screen {
 
 const CELLS = 24;
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-/** To the line's start, which is then cleared. */
+/** To the line's start, then clears the line. */
 const CLEAR = "\r\u001b[K";
 
 export function openProgress(screen: Screen): Progress {
@@ -25,7 +25,7 @@ export function openProgress(screen: Screen): Progress {
     at(share, words) {
       const columns = screen.columns ?? 80;
       const line = `${barOf(share)} ${String(Math.floor(share * 100)).padStart(3)} %  ${words}`;
-      // One that wraps could not be drawn over.
+      // A line that wraps could not be redrawn in place.
       screen.write(`${CLEAR}${line.slice(0, columns - 1)}`);
     },
     end: () => screen.write(CLEAR),

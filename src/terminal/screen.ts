@@ -1,11 +1,11 @@
 /**
- * Where a command prints: a terminal, which has a width and may have colours, or a pipe or file, which has neither. NO_COLOR
+ * A command's output: a terminal, which has a width and may have colours, or a pipe or file, which has neither. NO_COLOR
  * (no-color.org) and TERM=dumb turn colours off. A new colour is a member of `Paint`.
  */
 import { type Cell, table } from "./table";
 
 export interface Screen {
-  /** Undefined: a line may be as long as it is. */
+  /** undefined: unlimited. */
   readonly columns: number | undefined;
   readonly paint: Paint;
 }
@@ -43,7 +43,7 @@ export function screenOf(
 
 export const screen = () => screenOf(process.stdout, process.env);
 
-/** Prints rows, the first of them the heading, as wide as the terminal at most. */
+/** Prints rows, the first one as the heading, at most as wide as the terminal. */
 export function printTable(rows: readonly (readonly Cell[])[]): void {
   console.log(table(rows, screen()));
 }

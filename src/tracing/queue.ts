@@ -1,6 +1,6 @@
 /**
  * A bounded queue of ended spans, sent to a collector in batches; no request waits for it.
- * What a batch looks like is the serializer's matter.
+ * The serializer decides the format of a batch.
  */
 import type { Outside } from "../domain/outside";
 
@@ -15,7 +15,7 @@ export interface QueueParts<Span> {
 
 export interface SpanQueue<Span> {
   add(span: Span): void;
-  /** Sends what there is, and takes no more. Resolves within `ms`. */
+  /** Sends what there is, and accepts no more. Resolves within `ms`. */
   close(ms: number): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ const SEND_EVERY_MS = 2_000;
 /** Backoff while the collector does not answer. */
 const SEND_EVERY_MS_MAX = 60_000;
 const WAIT_MS = 10_000;
-/** Statuses that OTLP allows to retry. */
+/** Status codes that OTLP allows to retry. */
 const RETRIED = new Set([429, 502, 503, 504]);
 
 export function openSpanQueue<Span>({
@@ -80,7 +80,7 @@ export function openSpanQueue<Span>({
         headers: new Headers({ ...headers, "content-type": "application/json" }),
         body: new Uint8Array(serialize(batch) ?? []),
         signal: AbortSignal.timeout(WAIT_MS),
-        // A redirect would carry the headers to wherever it points.
+        // Following a redirect would send the headers to an unknown address.
         redirect: "manual",
       });
       await answer.arrayBuffer();
@@ -92,7 +92,7 @@ export function openSpanQueue<Span>({
     }
   }
 
-  /** A line for each change, however many batches there are. */
+  /** One log line per change, however many batches there are. */
   function tell(reason: string | undefined): void {
     const isNow = reason !== undefined;
     pauseMs = isNow ? Math.min(SEND_EVERY_MS_MAX, pauseMs * 2) : SEND_EVERY_MS;
@@ -127,7 +127,7 @@ export function openSpanQueue<Span>({
     },
   };
 
-  /** A batch may be on its way: what came after it is sent too. */
+  /** A batch may be in flight: what came after it is sent too. */
   async function flushed(): Promise<void> {
     await sending;
     if (waiting.length > 0) await sendNow();

@@ -1,23 +1,23 @@
 /**
- * Traces, on or off: off, nothing of OpenTelemetry is loaded and a request asks for one member that is undefined.
- * A reload turns them on, off or to another collector; a begun trace ends where it began.
+ * Tracing, on or off: if it is off, nothing of OpenTelemetry is loaded and a request only reads one undefined member.
+ * A reload turns it on, off or to another collector; a started trace ends with the collector it began with.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { TracingSettings } from "../domain/trace";
 import type { Spans, SpansParts } from "./spans";
 
 export interface Tracing {
-  /** Undefined: off. */
+  /** undefined: off. */
   current(): Spans | undefined;
-  /** @returns once they are begun by these settings */
+  /** @returns resolves once these settings apply */
   apply(settings: TracingSettings | undefined): Promise<void>;
   /** Sends the remaining spans, within a time limit. */
   close(): Promise<void>;
 }
 
-/** For what an earlier configuration has left. */
+/** For the spans of an earlier configuration. */
 const LEAVING_MS = 5_000;
-/** At a graceful shutdown, for the collector to take what is left. */
+/** At a graceful shutdown, for the remaining spans. */
 const ENDING_MS = 2_000;
 
 export function createTracing(parts: Omit<SpansParts, "settings">): Tracing {

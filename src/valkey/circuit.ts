@@ -1,11 +1,11 @@
 /**
- * The circuit breaker of a shared server: after a few timeouts no request waits for it, until it answers again. Unlike
- * a provider's (src/upstream/breaker.ts) no request is the trial: the gateway can do without it, so it probes by itself, once a second.
- * How much a failure weighs is here; what counts as one is src/valkey/link.ts's.
+ * The circuit breaker of a shared server: after a few timeouts no request waits for it, until it answers again. Unlike for
+ * a provider's (src/upstream/breaker.ts), no request is the trial: the gateway can do without the server, so it probes it once a second.
+ * The weight of a failure is here; src/valkey/link.ts decides what counts as one.
  */
 import type { Outside } from "../domain/outside";
 
-/** A failure weighs as much as ten good answers: five in a row open it, and so does a server that is too slow every other time. */
+/** A failure weighs as much as ten good answers: five in a row open it, and so does a server that is too slow every second time. */
 const FAILURE = 10;
 const OPENS_AT = 5 * FAILURE;
 const PROBE_EVERY_MS = 1_000;
@@ -19,13 +19,13 @@ export interface Circuit {
 
 export interface CircuitParts {
   readonly outside: Pick<Outside, "alarm" | "random">;
-  /** Asks the server. @returns why not; undefined where it answered */
+  /** Probes the server. @returns why it failed; undefined if it answered */
   readonly probe: () => Promise<string | undefined>;
-  /** Called once for each change; with the reason where it opened. */
+  /** Called once for each change; with the reason if it opened. */
   readonly changed: (reason: string | undefined) => void;
 }
 
-/** It begins open: until the first probe is answered, no request waits for a server that may be down. */
+/** It starts open: until the first probe is answered, no request waits for a server that may be down. */
 export function createCircuit({
   outside,
   probe,
@@ -38,7 +38,7 @@ export function createCircuit({
   let callOff = () => {};
 
   function probeLater(): void {
-    // Jitter: gateways that lost it together must not retry together.
+    // Jitter: gateways that lost it at the same time must not retry at the same time.
     callOff = outside.alarm(PROBE_EVERY_MS * (0.8 + 0.4 * outside.random()), () => void probeNow());
   }
 

@@ -1,26 +1,26 @@
 /**
- * One shared server as the rest of the gateway sees it: an answer within 50 ms, or none. Every failure counts for the circuit breaker, including
- * those that a caller never hears of; nothing is queued, nothing is thrown, and a change of state is one line in the log.
- * A further way to fail is a member of `FailureReason`, told where it is noticed.
+ * One shared server for the rest of the gateway: an answer within 50 ms, or none. Every failure counts for the circuit breaker, including
+ * those that no caller notices; nothing is queued, nothing is thrown, and a change of state is one line in the log.
+ * A further kind of failure is a member of `FailureReason`, reported where it is noticed.
  */
 import type { Outside } from "../domain/outside";
 import { type Argument, RefusedByServer, type Reply, type ValkeyClient } from "../domain/valkey";
 import { createCircuit } from "./circuit";
 import { runScript, type Script } from "./script";
 
-/** What a server is for. Vectors are megabytes: on one connection the limits would wait behind them. */
+/** The use of a server. Vectors are megabytes: on one connection the rate limits would wait behind them. */
 export type Use = "limits" | "cache";
 
 /** timeout: no answer in time. lost: no connection. refused: the server's own error. wrong: an answer that cannot be right. */
 export type FailureReason = "timeout" | "lost" | "refused" | "wrong";
 
-/** Parses a reply; undefined where it is invalid. */
+/** Parses a reply; undefined if it is invalid. */
 export type Read<Value> = (reply: Reply) => Value | undefined;
 
 export interface Link {
-  /** @returns undefined where there was no answer, or none that can be right; it never throws */
+  /** @returns undefined if there was no answer, or an invalid one; it never throws */
   call<Value>(command: string, args: readonly Argument[], read: Read<Value>): Promise<Value | undefined>;
-  /** Likewise, of a script. @param keys of one hash slot */
+  /** The same for a script. @param keys of one hash slot */
   run<Value>(
     script: Script,
     keys: readonly string[],
@@ -34,11 +34,11 @@ export interface Link {
   close(): void;
 }
 
-/** A limit or a cached vector that takes longer costs more than it saves. */
+/** A rate limit or a cached vector that takes longer costs more than it saves. */
 const COMMAND_MS = 50;
 /**
- * Time in which the process itself was busy tells nothing of the server: whether the command was sent, or its answer lies there unread. So it is
- * looked in steps, and a step that ends late does not count; at most so long in all.
+ * Time in which the process itself was busy says nothing about the server: the command may not have been sent, or its answer may lie unread. So the
+ * time is measured in steps, and a step that ends late does not count, up to this much in total.
  */
 const LOOK_MS = 10;
 const BUSY_MS = 5;
@@ -49,9 +49,9 @@ const PROBE_KEPT_MS = 10_000;
 export interface LinkParts {
   readonly use: Use;
   readonly client: ValkeyClient;
-  /** As it may be logged. */
+  /** In a form that may be logged. */
   readonly address: string;
-  /** A key of the gateway's own to write and forget: a server that is full answers a PING all the same. */
+  /** A key that the gateway may write and delete: a full server still answers a PING. */
   readonly probeKey: string;
   readonly outside: Pick<Outside, "alarm" | "monotonic" | "random" | "turn" | "log">;
   readonly failed: (use: Use, reason: FailureReason) => void;
@@ -83,7 +83,7 @@ export function openLink({ use, client, address, probeKey, outside, failed }: Li
     },
   });
 
-  /** On a connection that has gone silent, or out of step, no later answer could be trusted either. */
+  /** On a connection that is silent or out of step, later answers could not be trusted either. */
   function giveUp({ reason }: Failure): void {
     if (reason === "timeout" || reason === "wrong") client.reconnect();
   }
@@ -116,7 +116,7 @@ export function openLink({ use, client, address, probeKey, outside, failed }: Li
         const at = outside.monotonic();
         if (at - dueAt <= BUSY_MS) waitedMs += LOOK_MS;
         if (waitedMs < COMMAND_MS && at - startedAt < COMMAND_MS_WHILE_BUSY) return wait();
-        // Reads what has just arrived first.
+        // First reads what has just arrived.
         await outside.turn?.();
         await outside.turn?.();
         if (!isOver) resolve({ reason: "timeout", words: `no answer within ${COMMAND_MS} ms` });

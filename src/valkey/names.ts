@@ -1,20 +1,20 @@
 /**
- * Names of the gateway's keys on a shared server. All begin with the gateways' common name; the part in braces is the hash tag, by
- * which a cluster keeps together what one command needs together. Nothing that a caller wrote is in them, neither a workspace's name nor a text.
- * A key whose value means something else from a version on gets another word here.
+ * Names of the gateway's keys on a shared server. All start with the gateways' common name; the part in braces is the hash tag, by
+ * which a cluster keeps the keys of one command together. They contain nothing that a caller wrote, neither a workspace's name nor a text.
+ * A key whose value changes its meaning in a version gets another word here.
  */
 
 export interface Names {
-  /** One that the link itself writes, to see whether it can. */
+  /** A key that the link itself writes, to check that it can. */
   readonly probe: string;
-  /** Of a workspace's bucket. */
+  /** The bucket of a workspace. */
   bucket(what: string, workspace: string): string;
-  /** Of the machines that are there, and of the routes that rest: asked for together. */
+  /** The list of machines and of routes with a pause: read together. */
   readonly machines: string;
   readonly rests: string;
-  /** Of a route, for `rests`. @param account all that decides whose limit it is: it holds secrets, and none is to be read out of this */
+  /** A route's key in `rests`. @param account everything that identifies the limit's owner: it contains secrets, which must not be readable from the key */
   route(account: string): string;
-  /** Where a vector lies, and the mark of whoever fetches it: in one slot. @param key of src/cache/key.ts */
+  /** A vector's key, and the key of the mark while it is fetched: in one slot. @param key of src/cache/key.ts */
   vector(key: string): Place;
   /** A MAC of `bytes` under `name`: it cannot be made without the secret. */
   seal(name: string, bytes: Uint8Array): Uint8Array;
@@ -23,15 +23,15 @@ export interface Names {
 export interface Place {
   readonly value: string;
   readonly mark: string;
-  /** Keys of one tag may be in one command. */
+  /** Keys with one hash tag may be in one command. */
   readonly tag: string;
 }
 
 export const SEAL_BYTES = 16;
 
 /**
- * @param name the gateways' common one
- * @param secret that all of them have: who can only read the server can neither guess texts from names nor make a vector that is believed
+ * @param name the gateways' common name
+ * @param secret shared by all of them: someone who can only read the server can neither guess texts from names nor forge a valid vector
  */
 export function namesOf(name: string, secret: string): Names {
   const prefix = `embedgate:{${name}`;
@@ -43,7 +43,7 @@ export function namesOf(name: string, secret: string): Names {
     rests: `${prefix}}:rests`,
     route: hidden,
     bucket(what, workspace) {
-      // Without the secret, so that another password on some machines never makes two limits of one.
+      // Without the secret, so that a different password on some machines never splits one limit into two.
       const hash = new Bun.CryptoHasher("sha256").update(workspace).digest("hex").slice(0, 40);
       return `${prefix}:${hash}}:${what}`;
     },

@@ -1,6 +1,6 @@
 /**
- * Opens what `shared` of the routing file names: a link for the limits and one for the cache, each with a connection of its own, on one server
- * or on two. It starts without them, too.
+ * Opens the routing file's `shared` servers: a link for the rate limits and one for the cache, each with its own connection, on one server
+ * or on two. The gateway starts without them too.
  * A further thing that machines share is opened here, and closed before its link.
  */
 import type { SharedConfig } from "../config/gateway-config";
@@ -13,7 +13,7 @@ import { openPulse, type Pulse } from "./pulse";
 export interface Shared {
   readonly limits: (SharedServer & { readonly pulse: Pulse }) | undefined;
   readonly cache: SharedServer | undefined;
-  /** Which of them have their circuit breaker open. */
+  /** Which of them have an open circuit breaker. */
   states(): readonly { readonly use: Use; readonly isOpen: boolean }[];
   close(): Promise<void>;
 }
@@ -23,7 +23,7 @@ export interface SharedServer {
   readonly names: Names;
 }
 
-/** @param machine the same for all processes of one machine, and another one on every other @param failed is told of each failure */
+/** @param machine the same for all processes of one machine, and different on every other @param failed called at each failure */
 export async function openShared(
   { limits, cache, name, secret }: SharedConfig,
   machine: string,
@@ -76,7 +76,7 @@ async function warnOfPolicy(
 
 const passwordOf = (url: string) => new URL(url.replace(/^valkey/, "redis")).password;
 
-/** Without what is secret in it. */
+/** The URL without its secrets. */
 export function addressOf(url: string): string {
   const { host, pathname } = new URL(url.replace(/^valkey/, "redis"));
   return `${url.slice(0, url.indexOf(":"))}://${host}${pathname}`;

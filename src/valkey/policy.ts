@@ -1,11 +1,11 @@
 /**
- * What a server does when its memory is full, and whether that suits what it is used for: limits that are thrown out are full again, and a
- * cache that throws nothing out takes nothing new.
+ * A server's eviction policy, and whether that suits its use: evicted limits start full again, and a
+ * cache without eviction accepts nothing new.
  * Another use has a line of `policyWarning`.
  */
 import type { Use } from "./link";
 
-/** @param info what the server says to `INFO memory` @returns undefined where nothing is wrong with it */
+/** @param info the server's answer to `INFO memory` @returns undefined if nothing is wrong */
 export function policyWarning(use: Use, info: string): string | undefined {
   const lines = info.split("\n").map((line) => line.trim());
   const said = (name: string) => lines.find((line) => line.startsWith(`${name}:`))?.slice(name.length + 1);
@@ -16,7 +16,7 @@ export function policyWarning(use: Use, info: string): string | undefined {
       ? undefined
       : `maxmemory-policy is ${policy}: when memory is full, rate limits are thrown out and begin anew. Set it to noeviction, and give the cache a server of its own (shared.cache)`;
   if (/lru|lfu/.test(policy)) return undefined;
-  // A server without a bound never throws anything out, whatever its policy says.
+  // A server without a memory limit never evicts anything, whatever its policy says.
   const isUnbounded = said("maxmemory") === "0";
   const what = isUnbounded
     ? "maxmemory is 0, so that cached vectors take all of the machine's memory"

@@ -1,7 +1,7 @@
 /**
- * What the machines share four times a second: that they are alive, and which routes rest after a 429, and until when. The
- * server's clock decides, as the machines' own may differ. Without an answer, what was known last stands.
- * A further thing to tell is a key of the script's.
+ * What the machines share four times a second: that they are alive, and which routes have a pause after a 429, and until when. The
+ * server's clock decides, because the machines' clocks may differ. Without an answer, the last known state applies.
+ * A further thing to share is a key of the script's.
  */
 import type { Outside } from "../domain/outside";
 import type { Reply } from "../domain/valkey";
@@ -10,9 +10,9 @@ import type { Names } from "./names";
 import { script } from "./script";
 
 const EVERY_MS = 250;
-/** A machine that says nothing for so long has ended. */
+/** A machine that is silent for this long has ended. */
 const SILENT_MS = 15_000;
-/** A rest that would end before the others hear of it is not published. */
+/** A pause that would end before the others learn of it is not published. */
 const TOLD_MS_MIN = 100;
 
 const PULSE = script(`
@@ -43,11 +43,11 @@ return 1
 `);
 
 export interface Pulse {
-  /** Machines that are there; undefined as long as nobody has been asked. */
+  /** The living machines; undefined until the first answer. */
   machines(): number | undefined;
-  /** Until when a route rests, as reported by any machine, on the monotonic clock; 0: it does not. @param account of src/upstream/rests.ts */
+  /** Until when a route has a pause, as reported by any machine, on the monotonic clock; 0: it has none. @param account of src/upstream/rests.ts */
   restsUntil(account: string): number;
-  /** Tells the others. @param until likewise */
+  /** Publishes a pause. @param until on the monotonic clock too */
   rest(account: string, until: number): void;
   close(): Promise<void>;
 }
@@ -63,7 +63,7 @@ export function openPulse(
   let rests = new Map<string, number>();
   let callOff = () => {};
   let isOver = false;
-  /** Names are hashes with a key: made once for each route. */
+  /** Names are keyed hashes: computed once for each route. */
   const known = new Map<string, string>();
 
   function nameOf(account: string): string {
@@ -97,7 +97,7 @@ export function openPulse(
     async close() {
       isOver = true;
       callOff();
-      // A machine that shuts down leaves its share to the others at once.
+      // A machine that shuts down releases its share to the others at once.
       await link.call("ZREM", [names.machines, machine], readDone);
     },
   };

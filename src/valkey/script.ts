@@ -1,12 +1,12 @@
 /**
- * A script that the server runs as one step: named by its hash, and sent whole to a server that does not know it (yet, or after a restart).
+ * A script that the server runs atomically: named by its hash, and sent in full to a server that does not know it (yet, or after a restart).
  * A new script is a constant in the file that runs it, made by `script`.
  */
 import { type Argument, RefusedByServer, type Reply, type ValkeyClient } from "../domain/valkey";
 
 export interface Script {
   readonly lua: string;
-  /** Of its text, as the server names it. */
+  /** The hash of its text, by which the server names it. */
   readonly sha1: string;
 }
 
@@ -15,7 +15,7 @@ export const script = (lua: string): Script => ({
   sha1: new Bun.CryptoHasher("sha1").update(lua).digest("hex"),
 });
 
-/** @param keys of one hash slot, as a cluster wants them @throws as ValkeyClient.call */
+/** @param keys of one hash slot, as a cluster requires @throws like ValkeyClient.call */
 export async function runScript(
   client: Pick<ValkeyClient, "call">,
   { lua, sha1 }: Script,

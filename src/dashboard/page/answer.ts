@@ -1,4 +1,4 @@
-/** A hook: what a path of the Admin API says, asked again every few seconds while the page is seen. What was said stays while it is asked. */
+/** A hook with the answer of an Admin API path, refreshed every few seconds while the page is visible. The previous answer stays during a refresh. */
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { type At, addressOf, type Reads, read } from "./api";

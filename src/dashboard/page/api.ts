@@ -1,5 +1,5 @@
 /**
- * The Admin API as the page asks it: paths with what they answer, by the API's own types. A path that a view needs is a member of `Reads`.
+ * The page's access to the Admin API: paths with the types of their answers, from the API itself. A path that a view needs is a member of `Reads`.
  */
 import { signal } from "@preact/signals";
 import type { AdminCredits } from "../../admin/api/credits";
@@ -38,7 +38,7 @@ export interface At {
   readonly query?: Readonly<Record<string, string | readonly string[] | undefined>>;
 }
 
-/** The session; null: none; undefined: not known yet. */
+/** The session; null: none; undefined: unknown yet. */
 export const session = signal<AdminSession | null | undefined>(undefined);
 
 export class Refused extends Error {
@@ -84,7 +84,7 @@ export async function change<Said>(
   return said;
 }
 
-/** Begins a session with an admin key. @throws Refused */
+/** Starts a session with an admin key. @throws Refused */
 export async function signIn(key: string): Promise<void> {
   session.value = await ask("/admin/v1/session", {
     method: "POST",

@@ -1,13 +1,13 @@
 /**
- * What the page takes from the browser: its clock, network, timers, clipboard. The only file of the dashboard that does, so that the others
- * are functions of what they are given.
+ * Everything that the page takes from the browser: clock, network, timers, clipboard. No other file of the dashboard does, so the others
+ * are pure functions.
  */
 
 export const now = () => Date.now();
 
 export const send = (path: string, init?: RequestInit) => fetch(path, init);
 
-/** Runs `work` again and again, `seconds` after it ended, and not while nobody sees the page. @returns what ends it */
+/** Runs `work` repeatedly, `seconds` after it ended, and not while the page is hidden. @returns a function that stops it */
 export function whileSeen(seconds: number, work: () => Promise<void>): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isOver = false;
@@ -31,7 +31,7 @@ export function whileSeen(seconds: number, work: () => Promise<void>): () => voi
 
 export const later = (ms: number, work: () => void) => setTimeout(work, ms);
 
-/** @returns whether the browser let it */
+/** @returns whether the browser allowed it */
 export async function copy(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);
@@ -50,7 +50,7 @@ export function download(name: string, text: string): void {
   URL.revokeObjectURL(address);
 }
 
-/** Runs `changed` when the system goes from light to dark or back. */
+/** Runs `changed` when the system switches between light and dark. */
 export function onSchemeChange(changed: () => void): () => void {
   const query = matchMedia("(prefers-color-scheme: dark)");
   query.addEventListener("change", changed);
@@ -63,7 +63,7 @@ export const styleOf = (name: string) =>
 
 const SIGNED_IN = "embedgate signed in";
 
-/** Whether there may be a session: its cookie is not to be seen from here. */
+/** Whether there may be a session: scripts cannot see its cookie. */
 export const maySession = () =>
   document.documentElement.dataset.mode === "open" || localStorage.getItem(SIGNED_IN) !== null;
 

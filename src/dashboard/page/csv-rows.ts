@@ -1,4 +1,4 @@
-/** Rows of a CSV file that was dropped: quotes, commas and line breaks within them as RFC 4180 has them. */
+/** Rows of a dropped CSV file: quotes, commas and line breaks inside quotes by RFC 4180. */
 
 export function csvRows(text: string): string[][] {
   const rows: string[][] = [];
@@ -28,7 +28,7 @@ export function csvRows(text: string): string[][] {
   return rows;
 }
 
-/** The texts of the column that has the longest: that is what people want embedded. A heading above them is left out. */
+/** The texts of the column with the longest ones, which is probably the one to embed. A heading above them is left out. */
 export function textsOf(rows: readonly (readonly string[])[]): string[] {
   const lengths: number[] = [];
   for (const row of rows) for (const [i, cell] of row.entries()) lengths[i] = (lengths[i] ?? 0) + cell.length;

@@ -1,4 +1,4 @@
-/** A series without the minute or hour that is not over yet: on a chart it would look like a fall. */
+/** A series without the current, incomplete minute or hour: on a chart it would look like a drop. */
 import type { AdminSeries } from "../../admin/api/series";
 
 const SECONDS: Readonly<Record<AdminSeries["unit"], number>> = { minute: 60, hour: 3_600, day: 86_400 };

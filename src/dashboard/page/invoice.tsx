@@ -1,4 +1,4 @@
-/** A workspace's invoice of one month, as `embedgate invoice` has it. */
+/** A workspace's invoice of one month; the same as `embedgate invoice`. */
 
 import { useSignal } from "@preact/signals";
 import { useAnswer } from "./answer";

@@ -1,4 +1,4 @@
-/** Keys: made with the secret shown once, rotated with a time of grace, revoked. */
+/** Keys: created with the secret shown once, rotated with a grace period, revoked. */
 
 import { signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
@@ -123,7 +123,7 @@ function Mint({ workspace, workspaces, act }: Omit<Properties, "changed"> & { re
   );
 }
 
-/** The secret in a dialog, since it is shown this once. */
+/** The secret in a dialog, because it is shown only once. */
 function Secret() {
   const dialog = useRef<HTMLDialogElement>(null);
   const made = minted.value;

@@ -1,4 +1,4 @@
-/** Caps and limits of a workspace, to be changed. What is left empty is as workspace_defaults in the routing file has it. */
+/** A form for a workspace's caps and limits. Empty fields use workspace_defaults of the routing file. */
 import { useSignal } from "@preact/signals";
 import type { AdminWorkspaces } from "../../admin/api/workspaces";
 import { messageOf } from "./answer";
@@ -7,7 +7,7 @@ import { Field, Problem } from "./pieces";
 
 type Workspace = AdminWorkspaces["workspaces"][number];
 
-/** The settings of the form; all others are the command line's. */
+/** The form's settings; all others are for the command line. */
 const NUMBERS = [
   ["cap_usd_per_day", "Cap a day, USD", "any"],
   ["cap_usd_per_month", "Cap a month, USD", "any"],

@@ -1,7 +1,7 @@
-/** Months of invoices and sums, in UTC as the ledger has them. */
+/** Months of invoices and sums, in UTC like the ledger. */
 import { now } from "./browser";
 
-/** The first moment of the month that is so many before this one. */
+/** The first moment of the month this many months ago. */
 export function monthStart(before: number): Date {
   const today = new Date(now());
   return new Date(Date.UTC(today.getUTCFullYear(), today.getUTCMonth() - before, 1));

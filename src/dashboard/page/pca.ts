@@ -1,6 +1,6 @@
 /**
  * Two coordinates for each vector: the two directions in which they differ most (principal components), by power iteration over the vectors'
- * inner products, of which there are few. The same vectors give the same map: nothing is random.
+ * inner products, since there are few vectors. The same vectors give the same map: nothing is random.
  */
 import { cosineOf } from "../../domain/cosine";
 
@@ -25,7 +25,7 @@ export function mapOf(vectors: readonly ArrayLike<number>[]): Point[] {
   }));
 }
 
-/** Inner products of the vectors, each less their mean. */
+/** Inner products of the vectors after subtracting their mean. */
 function centredProducts(vectors: readonly ArrayLike<number>[]): number[][] {
   const raw = vectors.map((one) => vectors.map((other) => dot(one, other)));
   const means = raw.map((row) => mean(row));

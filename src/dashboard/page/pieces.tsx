@@ -1,4 +1,4 @@
-/** Small pieces that several views have: a command to copy, a problem, a choice, a field. */
+/** Small components that several views use: a command to copy, a problem, a choice, a field. */
 import { useSignal } from "@preact/signals";
 import { type ComponentChildren, cloneElement, type VNode } from "preact";
 import { useId } from "preact/hooks";
@@ -66,7 +66,7 @@ interface FieldProperties {
   readonly children: VNode<{ readonly id?: string; readonly "aria-describedby"?: string | undefined }>;
 }
 
-/** A control with its label above, and what there is to say of it below. */
+/** A control with its label above and a hint below. */
 export function Field({ label, hint, children }: FieldProperties) {
   const id = useId();
   const about = hint === undefined ? undefined : `${id}-hint`;
@@ -81,7 +81,7 @@ export function Field({ label, hint, children }: FieldProperties) {
 
 const BAR_PIXELS = 90;
 
-/** @param share of the longest bar there may be, 0 to 1 */
+/** @param share of the longest possible bar, 0 to 1 */
 export const Bar = ({
   share,
   children,

@@ -1,4 +1,4 @@
-/** Where the page is: `#/requests/req_1?status=failed` is the view "requests", the rest "req_1", and a query. */
+/** The page's location: `#/requests/req_1?status=failed` is the view "requests", the rest "req_1", and a query. */
 import { signal } from "@preact/signals";
 
 export interface Place {
@@ -22,7 +22,7 @@ addEventListener("hashchange", () => {
   place.value = placeNow();
 });
 
-/** An address in the page. */
+/** A URL within the page. */
 export function linkTo(
   view: string,
   rest = "",

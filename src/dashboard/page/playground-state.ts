@@ -1,9 +1,9 @@
-/** What the playground keeps while the page is open, and other views hand on to it. Nothing of it outlives the page. */
+/** The playground's state while the page is open, which other views can set. It is lost with the page. */
 import { signal } from "@preact/signals";
 import { ask, session } from "./api";
 import { now } from "./browser";
 
-/** A caller's key: an admin's session is none. */
+/** A caller's key: an admin's session cannot embed. */
 export const callerKey = signal("");
 export const texts = signal(
   "How do I get my money back?\nRefunds take five working days.\nWhere is my parcel?\nThe courier brings it tomorrow.\nMy battery is empty after an hour.\nThe charger must be plugged in at night.",

@@ -1,4 +1,4 @@
-/** "Playground": lines of text as vectors of one or two models: how alike they are, where they lie, what a search among them finds. */
+/** "Playground": lines of text as vectors of one or two models: their similarity, a map, and a search among them. */
 
 import { useSignal } from "@preact/signals";
 import type { AdminModels } from "../../admin/api/models";

@@ -79,7 +79,7 @@ export function Result({ result, price }: { readonly result: Embedded; readonly 
   );
 }
 
-/** A heat map that is a table: each cell's colour says its number again. */
+/** A heat map that is a table: each cell's colour repeats its number. */
 function Matrix({ result: { model, lines, vectors } }: { readonly result: Embedded }) {
   const shown = vectors.slice(0, SHOWN);
   const all = shown.map((one) => shown.map((other) => cosine(one, other)));

@@ -1,4 +1,4 @@
-/** Numbers, amounts and times formatted for people. Amounts come as decimal text; what is shown is rounded, the exact one is a `title`. */
+/** Formats numbers, amounts and times for people. Amounts come as decimal text; the shown value is rounded, the exact one is in the `title`. */
 
 const EM_DASH = "–";
 
@@ -51,7 +51,7 @@ export function duration(ms: number): string {
   return `${Math.round(minutes / 1_440)} days`;
 }
 
-/** Of this browser's time zone. */
+/** In this browser's time zone. */
 export const clock = (at: string | number) =>
   new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
@@ -84,5 +84,5 @@ export const bytes = (value: number) =>
       ? `${digits(value / 1e6)} MB`
       : `${Math.ceil(value / 1e3)} kB`;
 
-/** The gateway's own requests, which measure embedding spaces, belong to a workspace of its own (src/books/ledger.ts). */
+/** The gateway's own requests, which measure embedding spaces, belong to its own workspace (src/books/ledger.ts). */
 export const workspaceName = (name: string) => (name === "embedgate" ? "embedgate (its own probes)" : name);

@@ -10,7 +10,7 @@ export interface Asked {
 /** Of many lines, the first. */
 const TEXTS_SHOWN = 8;
 
-/** Few enough to read, one a line; JSON's strings are Python's and TypeScript's, too. */
+/** Few enough to read, one per line; JSON strings are valid in Python and TypeScript too. */
 const list = ({ texts }: Asked, indent: string) =>
   `[\n${texts
     .slice(0, TEXTS_SHOWN)

@@ -1,4 +1,4 @@
-/** A sparkline: what came a minute, and beneath it in red what failed of it. The row's own cells say the same in numbers. */
+/** A sparkline: requests per minute, and failed ones in red below. The row's cells have the same numbers. */
 
 const WIDTH = 120;
 const HEIGHT = 24;

@@ -42,7 +42,7 @@ const SETTINGS = {
   autoTruncate,
 };
 
-/** Each setting with the names that say it. */
+/** Each setting with its names. */
 export const SPELLINGS = {
   task_type: ["task_type", "taskType"],
   title: ["title"],
@@ -55,7 +55,7 @@ const closed = { additionalProperties: false } as const;
 const config = optional(
   Type.Object(SETTINGS, { ...closed, description: "The settings, where Google's newer requests put them." }),
 );
-/** Where settings may stand beside where they did at first. */
+/** Where settings may be, in addition to their original place. */
 export const CONFIGS = ["embed_content_config", "embedContentConfig", "config"] as const;
 const ALL_SETTINGS = {
   ...SETTINGS,

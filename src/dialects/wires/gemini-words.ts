@@ -1,6 +1,6 @@
 /**
- * What a request in Google's words says: its texts, its model and its settings, each with the field that says it, as its caller wrote it.
- * What cannot be one request of the gateway's is refused: entries of several models or settings, several parts that Google would fuse.
+ * Reads a request in Google's form: its texts, its model and its settings, each with the field's name as the caller wrote it.
+ * What cannot be one request of the gateway is refused: entries with several models or settings, several parts that Google would fuse.
  */
 import { invalid } from "../own-words";
 import {
@@ -24,15 +24,15 @@ export interface Said<Value> {
 
 export interface SaidTexts {
   readonly texts: readonly SaidText[];
-  /** The field that has them. */
+  /** The field that contains them. */
   readonly holder: string;
-  /** Google answers one content with one embedding, and lists of them with a list. */
+  /** Google answers one content with one embedding, and lists with a list. */
   readonly isSingle: boolean;
 }
 
 const SOURCES = ["content", "contents", "requests"] as const;
 
-/** @throws GatewayError invalid where nothing is to be embedded, or it is said twice */
+/** @throws GatewayError invalid if nothing is to be embedded, or it is given twice */
 export function textsOf(words: GoogleWords, input: unknown): SaidTexts | undefined {
   const said = SOURCES.filter((name) => (words[name] ?? null) !== null);
   const [first, second] = (input ?? null) === null ? said : ["input", ...said];
@@ -68,10 +68,10 @@ function textOf(content: string | { readonly text: string } | Content, where: st
 }
 
 /**
- * The model's id, without Google's `models/` before it.
- * @param named what is in `model`
- * @param inPath the model that the path names
- * @throws GatewayError invalid where entries name others
+ * The model's id, without Google's `models/` prefix.
+ * @param named the value of `model`
+ * @param inPath the model in the path
+ * @throws GatewayError invalid if entries name other models
  */
 export function modelOf(named: unknown, inPath: string | undefined, { requests }: GoogleWords): unknown {
   const own = inPath ?? named ?? undefined;
@@ -95,7 +95,7 @@ const bareName = (model: unknown) =>
 
 export type Settings = Readonly<Partial<Record<Setting, Said<string | number | boolean>>>>;
 
-/** @throws GatewayError invalid where a setting is said twice, or not by all entries alike */
+/** @throws GatewayError invalid if a setting is given twice, or differs between entries */
 export function settingsOf(words: GoogleWords): Settings {
   const { requests } = words;
   const found = SETTING_NAMES.map((setting): readonly [Setting, Settings[Setting]] => {
@@ -120,7 +120,7 @@ function saidAt(holder: GoogleWords | Entry, where: string, setting: Setting): S
   for (const { settings, prefix } of places) {
     for (const name of SPELLINGS[setting]) {
       const value = settings[name] ?? undefined;
-      // Protobuf's way to say nothing.
+      // Protobuf's unset value.
       if (value === undefined || value === "TASK_TYPE_UNSPECIFIED") continue;
       const field = `${prefix}${name}`;
       if (said && said.value !== value) throw invalid(field, `and '${said.field}' differ: send one of them.`);

@@ -1,6 +1,6 @@
 /**
- * Google's own words beside OpenAI's: `content`, `contents` or `requests`, answered in Google's shape; or `input`, answered as
- * /v1/embeddings does, whose errors it has. What the words say is read in gemini-words.ts; Google's own calls are in google.ts.
+ * Google's own fields beside OpenAI's: `content`, `contents` or `requests`, answered in Google's shape; or `input`, answered like
+ * /v1/embeddings, with its errors. gemini-words.ts reads the fields; google.ts has Google's own paths.
  */
 
 import type { Policies } from "../../domain/policies";

@@ -1,6 +1,6 @@
 /**
- * Google's envelope of an error: `code` is the HTTP status, `status` its word of it, `details` name the field and our code.
- * Sources: cloud.google.com/apis/design/errors; google.rpc.Code for the words.
+ * Google's error envelope: `code` is the HTTP status, `status` its name, `details` name the field and our code.
+ * Sources: cloud.google.com/apis/design/errors; google.rpc.Code for the names.
  */
 import { Type } from "@sinclair/typebox";
 import type { GatewayError } from "../../domain/errors";

@@ -1,5 +1,5 @@
 /**
- * What Google's own calls take and answer as TypeBox schemas, beside what gemini-schema.ts has: the check of Vertex AI's predict, and the
+ * Requests and answers of Google's own paths as TypeBox schemas, in addition to gemini-schema.ts: the check of Vertex AI's predict, and the
  * published document. Sources: ai.google.dev/api/embeddings, ai.google.dev/api/models;
  * cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api.
  */

@@ -1,6 +1,6 @@
 /**
- * Google's own calls, of the Gemini API and of Vertex AI, under every base URL that its SDKs are given: embedContent, batchEmbedContents and
- * the lists of models; countTokens is in google-count.ts. What their words mean is in gemini.ts; Vertex AI's predict is in vertex.ts; errors are Google's.
+ * Google's own paths, of the Gemini API and of Vertex AI, under every base URL that its SDKs use: embedContent, batchEmbedContents and
+ * the lists of models. google-count.ts has countTokens, gemini.ts the meaning of fields, vertex.ts Vertex AI's predict; errors are Google's.
  */
 import { GatewayError } from "../../domain/errors";
 import type { EmbedPath, KnownPath, ModelEntry, Wire } from "../wire";
@@ -10,7 +10,7 @@ import { encodeGoogleError, GoogleError } from "./google-errors";
 import { type GoogleModel, googleSchemas } from "./google-schema";
 import { predicting } from "./vertex";
 
-/** What stands before `models/`: a version, Vertex AI's project and place, this gateway's path for Google's words. */
+/** What may precede `models/`: a version, Vertex AI's project and location, this gateway's path for Google's API. */
 const BASES = [
   "",
   "/{version}",
@@ -40,15 +40,15 @@ const embedding = (call: string, summary: string, request: string): EmbedPath =>
   },
 });
 
-/** OpenAI's list has the same path: Google's clients are told by where they put their key. */
+/** OpenAI's list has the same path: Google's clients are recognised by where they put their key. */
 const isGoogles = ({ headers, url }: Pick<Request, "headers" | "url">) =>
   headers.has("x-goog-api-client") || headers.has("x-goog-api-key") || new URL(url).searchParams.has("key");
 
-/** A call that is none of these is no id of a model. */
+/** Another method is not part of a model's id. */
 const namesModel = ({ url }: Pick<Request, "url">) =>
   !/(?::|%3[aA])[a-z]+[A-Z]\w*$/.test(new URL(url).pathname);
 
-/** Other APIs have paths that end in a model's id, which would take the call for a part of it. */
+/** Other APIs have paths that end in a model's id, which would take the method for a part of it. */
 const otherCalls: KnownPath = {
   does: "tell",
   method: "POST",

@@ -49,7 +49,7 @@ const SETTINGS = {
   ),
 };
 
-/** What Hugging Face's older clients asked of its queue, in `options` or beside `inputs`. */
+/** What Hugging Face's older clients sent for its queue, in `options` or beside `inputs`. */
 const QUEUE = {
   use_cache: optional(Type.Boolean({ description: "No effect." })),
   use_gpu: optional(Type.Boolean({ description: "No effect." })),
@@ -160,7 +160,7 @@ const TeiInfo = Type.Object(
 );
 export type TeiInfo = Static<typeof TeiInfo>;
 
-/** Its OpenAI route's body may leave the model out: the path has it. */
+/** The body of its OpenAI route may omit the model, because the path has it. */
 function openaiRequest(policies: Policies) {
   const { properties } = embeddingsRequest(policies);
   const { model: named, ...others } = properties;

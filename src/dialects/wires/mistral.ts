@@ -1,6 +1,6 @@
 /**
- * Mistral's SDKs, whose list of models has types and capabilities; embeddings they ask as OpenAI's do (`id` in the answer is a policy,
- * reply_id). They are told by their user agent. Source: docs.mistral.ai/api (models).
+ * Mistral's SDKs, whose list of models has types and capabilities; they request embeddings like OpenAI's (`id` in the answer is a policy,
+ * reply_id). They are recognised by their user agent. Source: docs.mistral.ai/api (models).
  */
 import { type TSchema, Type } from "@sinclair/typebox";
 import { encodeError } from "../openai";

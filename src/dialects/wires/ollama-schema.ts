@@ -15,7 +15,7 @@ const model = optional(
     description: "A model id, with or without `:latest`. Default: the gateway's default_model.",
   }),
 );
-/** Taken, since every client sends them; told in x-embedgate-ignored. */
+/** Accepted because every client sends them; named in x-embedgate-ignored. */
 const UNUSED = {
   options: optional(
     Type.Object({}, { additionalProperties: true, description: "Settings of Ollama's engine: no effect." }),
@@ -70,7 +70,7 @@ const ShowBody = Type.Object(
   {
     model,
     name: optional(
-      // Ollama's own client for Go writes what it was not given: ollama/ollama, api/types.go, ShowRequest.
+      // Ollama's own client for Go also sends unset fields: ollama/ollama, api/types.go, ShowRequest.
       Type.String({
         maxLength: 512,
         description: "The older name of `model`; an empty string counts as none.",

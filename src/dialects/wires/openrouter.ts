@@ -1,5 +1,5 @@
 /**
- * OpenRouter's list of embedding models, by which pickers and other gateways choose. Its embeddings are OpenAI's wire.
+ * OpenRouter's list of embedding models, which model pickers and other gateways use. Its embeddings are OpenAI's API.
  * Source: openrouter.ai/docs/api-reference/embeddings/list-embeddings-models.
  */
 import { Type } from "@sinclair/typebox";
@@ -22,7 +22,7 @@ const Listed = Type.Object({
     completion: Type.String(),
   }),
   supported_parameters: Type.Array(Type.String()),
-  // What its SDKs cannot read the list without.
+  // Members without which its SDKs cannot read the list.
   top_provider: Type.Object({
     context_length: Type.Union([Type.Integer(), Type.Null()]),
     max_completion_tokens: Type.Null(),
@@ -100,7 +100,7 @@ const ARCHITECTURE = {
   output_modalities: ["embeddings"],
 };
 
-/** As its SDKs leaf through it: they ask on while a page is full. */
+/** As its SDKs page through it: they continue while a page is full. */
 function list({ search }: Question, gateway: GatewayFacts): Told {
   const all = gateway.models().filter(({ embeddings }) => embeddings);
   const from = wholeNumber(search.get("offset")) ?? 0;
@@ -108,7 +108,7 @@ function list({ search }: Question, gateway: GatewayFacts): Told {
   return { body: { data: page.map(listed), total_count: all.length, links: { next: null } } };
 }
 
-/** What is none is not read. */
+/** An invalid value is ignored. */
 const wholeNumber = (said: string | null) =>
   said !== null && /^\d{1,6}$/.test(said) ? Number(said) : undefined;
 

@@ -1,6 +1,6 @@
 /**
- * Vectors in the types that Cohere's and Amazon's requests ask for by name: a member for each. What is no float is the provider's own, never
- * made here: how a vendor scales int8 is nowhere published.
+ * Vectors in the types that Cohere's and Amazon's requests name: one member per type. Types other than float come from the provider, and are never
+ * computed here, because vendors do not publish how they scale int8.
  */
 import type { Result } from "../../domain/request";
 import type { TypedVector, VectorType } from "../../plugin";
@@ -13,7 +13,7 @@ export type AskedType = VectorType | "float" | "base64";
 
 type Passages = Script["passages"];
 
-/** A member for each type that was asked for. @param open and close what stands around all vectors of a type */
+/** One member for each requested type. @param open and close the text around all vectors of a type */
 export function inTypes(asked: readonly AskedType[], result: Result, open = "", close = ""): Passages {
   return [...new Set(asked)].flatMap((type, i) => [
     `${i > 0 ? "," : ""}"${type}":${open}`,
@@ -28,7 +28,7 @@ function entriesOf(type: AskedType, { vectors, typed = [] }: Result): Entries {
   return { count: typed.length, before: (place) => listOf(typed[place]?.[type]) };
 }
 
-/** Of its float32 numbers, little-endian. */
+/** Its float32 numbers, little-endian. */
 function base64Of(values: Float32Array | undefined): string {
   const { buffer, byteOffset, byteLength } = values ?? new Float32Array();
   return `"${Buffer.from(buffer, byteOffset, byteLength).toString("base64")}"`;

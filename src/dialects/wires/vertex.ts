@@ -69,7 +69,7 @@ function decode(body: unknown, asked: Asked): Decoded {
 
 type Instance = Predict["instances"][number];
 
-/** @throws GatewayError invalid: a request of the gateway's has one task and one title */
+/** @throws GatewayError invalid: a request of the gateway has one task and one title */
 function sameOfAll(
   instances: readonly Instance[],
   name: string,
@@ -82,7 +82,7 @@ function sameOfAll(
       `instances[${place + 1}].${name}`,
       "differs from instances[0]: all instances of a request must have the same value.",
     );
-  // Protobuf's way to say nothing.
+  // Protobuf's unset value.
   return first === "TASK_TYPE_UNSPECIFIED" ? undefined : first;
 }
 

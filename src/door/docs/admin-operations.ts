@@ -1,12 +1,12 @@
 /**
- * What the published document says of the Admin API's paths: made of what the paths themselves are (src/admin/api/), so that nothing is said
- * twice. What all answers of it have in common is a line here.
+ * The published document's entries for the Admin API's paths, generated from the paths themselves (src/admin/api/), so that nothing is written
+ * twice. What all its answers have in common is a line here.
  */
 import { OptionalKind, type TSchema } from "@sinclair/typebox";
 import type { AdminPath } from "../../admin/api/admin-path";
 import { ADMIN_PATHS, ADMIN_TAG } from "../../admin/api/paths";
 
-/** @param answers how the document writes what a status is answered with */
+/** @param answers the document's answers for a status */
 export interface AnswerWords {
   readonly headers: object;
   fails(description: string): object;

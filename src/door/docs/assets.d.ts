@@ -1,4 +1,4 @@
-/** Files that the executable carries: importing one `with { type: "file" }` gives its path. */
+/** Files that the executable contains: importing one `with { type: "file" }` gives its path. */
 declare module "swagger-ui-dist/swagger-ui-bundle.js" {
   const path: string;
   export default path;

@@ -1,5 +1,5 @@
 /**
- * The published document's words on files and batches (src/door/batches.ts): a path's entry here is what it does, takes and answers.
+ * The published document's entries for files and batches (src/door/batches.ts): each path's purpose, input and answers.
  */
 import { CreateBatch } from "../../batches/asked";
 import { BatchList, BatchObject, FileDeleted, FileList, FileObject } from "../../batches/objects";

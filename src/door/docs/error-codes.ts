@@ -3,7 +3,7 @@
  * whose status and code are new is a row here: a test says when one is missing.
  */
 
-/** `null` is the code of what is wrong in the request itself, as OpenAI has it. */
+/** `null` is the code for an error in the request itself, as at OpenAI. */
 export const ERROR_CODES: readonly (readonly [
   status: number,
   code: string | null,

@@ -1,6 +1,6 @@
 /**
- * The headers of answers: when each comes and what it says, for the published document and docs/reference.md. A new header of
- * src/request/headers.ts is a row here: a test says when one is missing.
+ * The headers of answers: when each is sent and what it contains, for the published document and docs/reference.md. A new header of
+ * src/request/headers.ts is a row here: a test reports a missing one.
  */
 
 export interface AnswerHeader {
@@ -72,7 +72,7 @@ export const WITH_EMBEDDINGS: readonly AnswerHeader[] = [
   },
 ];
 
-/** As OpenAI's. */
+/** The same as OpenAI's. */
 export const WITH_RATE_LIMIT: readonly AnswerHeader[] = ["requests", "tokens"].flatMap((what) => [
   {
     name: `x-ratelimit-limit-${what}`,
@@ -93,7 +93,7 @@ export const WITH_RATE_LIMIT: readonly AnswerHeader[] = ["requests", "tokens"].f
   },
 ]);
 
-/** Of limits that machines keep together. */
+/** For limits that machines share. */
 const LIMITS_STATE: AnswerHeader = {
   name: "x-embedgate-limits",
   when: "200 and 429, with a rate limit and `shared`",
@@ -107,7 +107,7 @@ export const RETRY_AFTER: AnswerHeader = {
   type: "integer",
 };
 
-/** Of some errors. */
+/** For some errors. */
 export const WITH_ERRORS: readonly AnswerHeader[] = [
   RETRY_AFTER,
   { name: "allow", when: "405", says: "The method that the path answers." },

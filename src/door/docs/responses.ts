@@ -1,5 +1,5 @@
 /**
- * Pieces of responses and parameters that several paths of the published document share. A status that many paths answer is an entry here.
+ * Responses and parameters that several paths of the published document share. A status of many paths is an entry here.
  */
 import type { Policies } from "../../domain/policies";
 import { ALWAYS, type AnswerHeader, RETRY_AFTER, WITH_RATE_LIMIT } from "./headers";
@@ -33,7 +33,7 @@ export const keyErrors = (fails: Fails) => ({
   403: fails("Without keys: the request came from a web page or by a name that is not this machine's."),
 });
 
-/** Several reasons may have one status on one wire and two on another. */
+/** Several reasons may have one status in one API and two in another. */
 export function failures(fails: Fails, reasons: readonly (readonly [status: number, description: string])[]) {
   const byStatus = Map.groupBy(reasons, ([status]) => status);
   return Object.fromEntries(

@@ -1,6 +1,6 @@
 /**
- * Serves the document at /swagger/json and its page at /swagger. Everything the page loads is in the executable: it works
- * with no network at all. What the document says is in src/door/docs/operations.ts.
+ * Serves the document at /swagger/json and its page at /swagger. Everything that the page loads is in the executable, so it works
+ * without a network. src/door/docs/operations.ts has the document's contents.
  */
 import { swagger } from "@elysiajs/swagger";
 import { Elysia } from "elysia";
@@ -11,15 +11,15 @@ import { CSRF_HEADER, SESSION_COOKIE } from "../../callers/sessions";
 import type { Policies } from "../../domain/policies";
 import { documentSchemas, pathsOf, TAGS } from "./operations";
 
-/** Public addresses: the page needs no key to be read, only to be tried. */
+/** Public paths: reading the page needs no key, only trying a call does. */
 const PAGE = "/swagger";
 const SCRIPT = `${PAGE}/page.js`;
 const STYLE = `${PAGE}/page.css`;
 const ROUTING_FILE = `${PAGE}/routing-file.json`;
 
 /**
- * TypeBox writes JSON Schema as OpenAPI 3.1 has it (`const`, `examples`); the package says 3.0.3 unless told otherwise, and as such
- * the document would not validate. Its type knows 3.0 only, hence the key that it does not list.
+ * TypeBox writes JSON Schema as in OpenAPI 3.1 (`const`, `examples`); the package's default is 3.0.3, for which the
+ * document would be invalid. Its type knows 3.0 only, hence the unlisted key.
  */
 const documentationOf = (policies: () => Policies) => ({
   openapi: "3.1.0",
@@ -32,7 +32,7 @@ const documentationOf = (policies: () => Policies) => ({
   },
   servers: [{ url: "/" }],
   tags: TAGS,
-  /** Read for each reader: a reload may bring another dialect. */
+  /** Read for each request: a reload may change the dialect. */
   get paths() {
     return pathsOf(policies());
   },
@@ -57,8 +57,8 @@ const securitySchemes = {
 };
 
 /**
- * The package's page loads one script from wherever `scalarCDN` says. It is pointed at this one: Swagger UI (Apache-2.0), which, other than
- * the package's default, asks no address outside for fonts, proxies or telemetry.
+ * The package's page loads one script from the URL in `scalarCDN`. It is set to this one: Swagger UI (Apache-2.0), which, unlike
+ * the package's default, contacts no external server for fonts, proxies or telemetry.
  */
 const START_PAGE = `
 const style = document.head.appendChild(document.createElement("link"));
@@ -69,7 +69,7 @@ SwaggerUIBundle({ url: "${PAGE}/json", dom_id: "#document", deepLinking: true, t
 `;
 
 /**
- * @param policies the gateway's, now
+ * @param policies the gateway's current ones
  * @param fileSchema the routing file's, for editors
  */
 export function docs(policies: () => Policies, fileSchema: () => object) {

@@ -1,6 +1,6 @@
 /**
- * The published document's entry of a wire's path: what it does, takes and answers, as the dialect's policies have it. Its words are the
- * wire's own (src/dialects/wire.ts).
+ * The published document's entry for an API's path: its purpose, input and answers by the dialect's policies. The texts are
+ * the API's own (src/dialects/wire.ts).
  */
 import type { EmbedPath, KnownPath, PublicPath, Wire, WirePath } from "../../dialects/wire";
 import type { Policies } from "../../domain/policies";
@@ -22,7 +22,7 @@ import {
   upstreamFailures,
 } from "./responses";
 
-/** Of a wire's path, by the names that its pattern has. */
+/** The parameters of a path, by the names in its pattern. */
 function parametersOf({ path, words }: WirePath) {
   const said = words.parameters ?? [];
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => {
@@ -34,7 +34,7 @@ function parametersOf({ path, words }: WirePath) {
   return [...inPath, ...inQuery.map(({ name, description }) => parameter("query", name, description))];
 }
 
-/** @param usual the gateway's policies, above which the wire's own stand */
+/** @param usual the gateway's policies, which the API's own override */
 export function wireOperation(wire: Wire, path: WirePath, usual: Policies) {
   const policies = { ...usual, ...wire.policies };
   const { words } = path;

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { compile } from "../../../.ci/assemblyscript";
 
-/** kernel.wasm's bytes from kernel.ts. @throws Error with the compiler's words when it does not compile */
+/** kernel.wasm's bytes from kernel.ts. @throws Error with the compiler's message if it does not compile */
 export const buildKernel = () => compile(import.meta.dir, "kernel.ts");
 
 async function main(): Promise<void> {

@@ -2,14 +2,14 @@
  * Prints float32 values as short decimals, in AssemblyScript: TypeScript's syntax, compiled ahead of time to WebAssembly.
  * After any change run `bun src/printing/digits/build.ts`, which also notes the new file's sha256.
  *
- * A value is c · 2^q with a whole c below 2²⁴. Times 10^k that is c · 5^k · 2^(q+k), which in 2^-36 units is a whole number of 64 bits for
- * every value in the range below: all that follows is exact. k is the least for which the reals that read back to this value span at least
- * one unit of 10^-k, and so less than ten. They hold at most one multiple of ten, which is then the shortest decimal; where they hold
- * none, it is the nearest whole number of units. (That one lies within them for a power of two as well, below which values lie twice
- * as dense, and none of the borders is a whole number of units: tests ask every power of two and both ends of every exponent.)
+ * A value is c · 2^q with an integer c below 2²⁴. Times 10^k that is c · 5^k · 2^(q+k), which in units of 2^-36 is a 64-bit integer for
+ * every value in the range below, so everything that follows is exact. k is the smallest for which the reals that read back to this value span at
+ * least one unit of 10^-k, and so less than ten. They contain at most one multiple of ten, which is then the shortest decimal; if they contain
+ * none, it is the nearest integer number of units. (That number is among them for a power of two too, below which values are twice
+ * as dense, and no border is an integer number of units: tests check every power of two and both ends of every exponent.)
  */
 
-/** From 10^-6, below which JavaScript writes an exponent, to 2²³, from where on all values are whole numbers: as bits. */
+/** From 10^-6, below which JavaScript writes an exponent, to 2²³, from which on all values are integers: as bits. */
 const FIRST: u32 = 0x358637bd;
 const ONE: u32 = 0x3f800000;
 const LAST: u32 = 0x4b000000;
@@ -28,11 +28,11 @@ const TABLE = memory.data(EXPONENTS * ENTRY, 16);
 let values: usize; // f32
 let text: usize;
 
-/** Writes a value out of the range at `at`, without its sign. @returns where it ends */
+/** Writes a value outside the range at `at`, without its sign. @returns where it ends */
 @external("caller", "writeOther")
 declare function writeOther(size: f32, at: usize): usize;
 
-/** Lays out memory for so many values of at most so many bytes each. Call once. */
+/** Reserves memory for this many values of at most this many bytes each. Call once. */
 export function reserve(count: i32, bytesEach: i32): void {
   values = (__heap_base + 15) & ~(<usize>15);
   text = values + (<usize>count << 2);
@@ -74,7 +74,7 @@ export function print(count: i32): usize {
       const places = load<u32>(entry, 8);
       const mantissa = size & 0x7fffff;
       const exact = (<u64>(mantissa | 0x800000) << 1) * half;
-      // A reader goes by way of a double: what is so near to the border that the double is the border itself is left out.
+      // A reader converts through a double: values so close to the border that the double is the border itself are left out.
       const above = half - (exact >> 52) - 1;
       const below = select<u64>(above, above >> 1, mantissa != 0);
       const tens = ((((exact + above) >> 36) * 0xcccccccd) >> 35) * 10;
@@ -88,7 +88,7 @@ export function print(count: i32): usize {
   return end;
 }
 
-/** Eight digits, each in a byte, the first in the lowest one: halves, quarters and eighths of the number, all of a kind at once. */
+/** Eight digits, one per byte, the first in the lowest: halves, quarters and eighths of the number, in parallel. */
 @inline function eightDigits(number: u32): u64 {
   const high = <u32>((<u64>number * 0xd1b71759) >> 45); // ÷ 10⁴
   const fours = <u64>high | (<u64>(number - high * 10000) << 32);
@@ -98,13 +98,13 @@ export function print(count: i32): usize {
   return ((twos - tens * 10) << 8) + tens;
 }
 
-/** `units` / 10^places below 1, where units has nine digits at most and places is 8 or more; zeros at the end are left out. */
+/** `units` / 10^places below 1, where units has at most nine digits and places is 8 or more; trailing zeros are left out. */
 @inline function fraction(units: u32, places: u32, at: usize): usize {
   const first = <u32>(units >= 100000000);
   const rest = eightDigits(units - first * 100000000);
   store<u64>(at, 0x3030303030302e30); // 0.000000
   const tail = at + <usize>places - 6;
-  // With eight places there is no ninth digit, and this is where the point belongs.
+  // With eight places there is no ninth digit, and the point belongs here.
   store<u8>(tail - 1, ZERO + <u8>first);
   store<u8>(at + 1, POINT);
   store<u64>(tail, rest | 0x3030303030303030);
