@@ -1,6 +1,6 @@
 /**
- * Where a server's API lies below its address. A base_url with a path is taken as it is; of one without, the usual path is tried first and
- * the other one after it (the bare address, or /v1): infinity-emb 0.0.78 has its API at /embeddings, unless it was started with --url-prefix /v1.
+ * Finds the path of a server's API below its address. A base_url with a path is used unchanged; for one without, the usual path is tried first and
+ * then the other one (the bare address, or /v1): infinity-emb 0.0.78 has its API at /embeddings, unless it was started with --url-prefix /v1.
  */
 import type { ApiAddress, Host } from "../src/plugin";
 import { withoutSlash } from "./base-url";
@@ -8,11 +8,11 @@ import { type Query, withQuery } from "./options";
 
 export interface Address {
   /**
-   * Asks below the path that was found, or finds it.
+   * Sends a request below the known path, or finds the path first.
    * @param ask one request to a URL; it throws `wrong_address` where nothing lies there
    */
   reached<Reply>(ask: (url: string) => Promise<Reply>): Promise<Reply>;
-  /** For `Upstream.address`; empty where `base_url` leaves nothing open. */
+  /** For `Upstream.address`; empty where `base_url` already fixes the path. */
   readonly toFind: { readonly address?: ApiAddress };
 }
 
@@ -40,7 +40,7 @@ export function addressOf(
   let found = hasPath ? candidates[0] : undefined;
   const { promise: whenFound, resolve } = Promise.withResolvers<string>();
 
-  /** The first that `ask` does not throw `wrong_address` at. @throws what it throws otherwise; the first refusal, where all are refused */
+  /** Tries each address until `ask` does not throw `wrong_address`. @throws any other failure at once; the first refusal, where all refuse */
   async function first<Reply>(ask: (url: string) => Promise<Reply>): Promise<Reply> {
     let missed: unknown;
     for (const candidate of candidates) {
@@ -69,7 +69,7 @@ export function addressOf(
           if (!isAnsweredThere(thrown)) throw thrown;
           return;
         }
-        // A server that answers 200 to an empty call may answer so to anything: the first real call decides.
+        // A server that answers 200 to an empty call may answer 200 to anything, so the first real call decides.
         throw host.failure("malformed", "It took a call without a text.");
       });
     },
@@ -81,7 +81,7 @@ export function addressOf(
   };
 }
 
-/** A refusal of the body comes from an API; one of our key, or of a proxy whose server is down, would come from any path. */
+/** A refusal of the body comes from an API; a refusal of our key, or by a proxy whose server is down, would come from any path. */
 function isAnsweredThere(thrown: unknown): boolean {
   const kind = kindOf(thrown);
   const isBroken =

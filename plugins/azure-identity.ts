@@ -24,7 +24,7 @@ export type Way = "managed_identity" | "workload_identity" | "client_secret";
 export interface TokenSource {
   /** @throws failure unauthorized where there is none, unavailable where nobody answers */
   current(signal: AbortSignal): Promise<string>;
-  /** Azure refused it: the next is asked for again. */
+  /** Azure refused the token: the next call to `current` fetches a new one. */
   forget(): void;
 }
 
@@ -36,9 +36,9 @@ interface Found {
 
 const SCOPE = "https://cognitiveservices.azure.com/.default";
 const AUTHORITY = "https://login.microsoftonline.com";
-/** So long before its end another is asked for. */
+/** A new token is fetched this long before the old one expires. */
 const EARLY_MS = 2 * 60_000;
-/** A machine's own service hands the same token out until shortly before its end: it is not asked for each request. */
+/** A managed identity's service returns the same token until shortly before it expires, so it is not asked on each request. */
 const AGAIN_MS = 30_000;
 const TIMEOUT_MS = 10_000;
 /** Outside Azure nothing answers at this address, not even with an error. */
@@ -72,7 +72,7 @@ export function tokenSource(host: Host, given: GivenIdentity): TokenSource | und
   if (way === undefined) return undefined;
   const source = renewed(host, () => WAYS[way](host, given));
   return {
-    // One token is fetched for all who wait, and none of them can end it for the others.
+    // All waiting callers share one fetch, and no caller's abort ends it for the others.
     current: async (signal) => (await unlessOver(source.current(), signal)).token,
     forget: source.forget,
   };
@@ -164,7 +164,7 @@ async function byMachine(host: Host, given: GivenIdentity): Promise<Found> {
   }
 }
 
-/** Only its codes: a description names tenants, applications and addresses. 404 and 410 of a machine's service pass. */
+/** Reports the error codes only: a description names tenants, applications and addresses. A managed identity's 404 and 410 are temporary. */
 function refused(host: Host, { status, bytes }: Posted): Explanation {
   const { t } = host;
   const isPassing = status >= 500 || [404, 410, 429].includes(status);
@@ -180,7 +180,7 @@ function refused(host: Host, { status, bytes }: Posted): Explanation {
     const number = /^AADSTS\d{4,9}/.exec(said.error_description ?? "")?.[0];
     code = number === undefined ? said.error : `${said.error}, ${number}`;
   } catch {
-    // Another envelope, or a page.
+    // Another envelope, or an HTML page.
   }
   return {
     kind: isPassing ? "unavailable" : "unauthorized",
@@ -190,7 +190,7 @@ function refused(host: Host, { status, bytes }: Posted): Explanation {
 
 function tokenIn(host: Host, { bytes }: Posted): Found {
   const { t } = host;
-  // Entra ID says seconds as a number, a machine's service as text, and App Service only when it ends.
+  // Entra ID gives the seconds as a number, a managed identity's service as text, and App Service only gives the time of expiry.
   const count = t.Union([t.Number(), t.String()]);
   const Token = t.Object({
     access_token: t.String({ minLength: 1 }),
@@ -201,7 +201,7 @@ function tokenIn(host: Host, { bytes }: Posted): Found {
   try {
     said = host.read(Token, bytes);
   } catch {
-    // Never with the check's message, which quotes the value.
+    // The check's own message is left out, because it quotes the value.
     throw host.failure("malformed", "Entra ID's answer has no access token.");
   }
   const now = host.now();

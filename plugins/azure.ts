@@ -88,12 +88,12 @@ const plugin: Plugin = (host) => {
 
 export default plugin;
 
-/** Whatever a deployment is called, it is one of OpenAI's three. */
+/** Whatever a deployment is called, its model is one of OpenAI's three. */
 const LIMITS = {
   // learn.microsoft.com/azure/ai-foundry/openai/how-to/embeddings: "an array of up to 2048".
   max_inputs: 2048,
   max_input_tokens: 8192,
-  // The v1 reference; another page says 8,192 for a call in all. A resource with that limit answers 400, and the call is split in halves.
+  // The v1 reference; another page says 8,192 for a whole call. A resource with that limit answers 400, and the call is then split in halves.
   max_call_tokens: 300_000,
   normalized: true,
   tokenizer: "cl100k_base",

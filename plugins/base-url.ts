@@ -1,5 +1,5 @@
 /**
- * `base_url` as the reader of a vendor's documentation writes it: with or without a slash at its end, a path, or a version.
+ * Accepts `base_url` as people copy it from a vendor's documentation: with or without a trailing slash, a path, or a version.
  */
 
 // Linear, where the plain `\/+$` is not: https://example.com///…///x would take quadratic time.

@@ -6,7 +6,7 @@ import type { Host } from "../src/plugin";
 import { headersOf } from "./headers";
 import { addressOption, headersOption, type Query, queryOption } from "./options";
 
-/** As a plugin's `open` gets them. */
+/** The options that a plugin's `open` receives. */
 export interface BearerOptions {
   readonly api_key: string;
   readonly base_url: string;
@@ -14,7 +14,7 @@ export interface BearerOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** @param base_url where the vendor is unless the routing file says otherwise, with its version */
+/** @param base_url the vendor's URL with its version, used unless the routing file gives another */
 export function bearerOptions(host: Pick<Host, "t">, base_url: string) {
   const { t } = host;
   return {

@@ -1,5 +1,5 @@
 /**
- * Cohere: POST {base_url}/embed of its v2 API, which must be told what texts are for (`input_type`) and cuts long ones unless told not to.
+ * Cohere: POST {base_url}/embed of its v2 API, which requires a task (`input_type`) and truncates long texts unless told not to.
  * Sources: cohere-ai/cohere-developer-experience (cohere-openapi.yaml), cohere-ai 8.1.0, docs.cohere.com/reference/errors.
  */
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
@@ -39,7 +39,7 @@ const plugin: Plugin = (host) => {
     tasks: {
       words: {
         ...COHERE_WORDS,
-        // There is one kind of retrieval: all searches are queries, and all that is found is a document.
+        // Cohere has one kind of retrieval: every search is a query, and everything searched is a document.
         question_answering: COHERE_WORDS.query,
         fact_verification: COHERE_WORDS.query,
         code_query: COHERE_WORDS.query,
@@ -90,19 +90,19 @@ function bodyOf(host: Host, call: EmbedCall, input_type: string): Record<string,
     texts: textsOf(host, call),
     input_type: task ?? input_type,
     embedding_types: ["float"],
-    // Its default END would silently truncate a text that is too long.
+    // The API's default END would silently truncate a text that is too long.
     truncate: cutOf(call).toUpperCase(),
     ...(dimensions === undefined ? {} : { output_dimension: dimensions }),
   };
 }
 
-/** The statuses that mean something of their own here: cohere-openapi.yaml, the responses of /v2/embed. */
+/** Statuses with a meaning of their own at Cohere: cohere-openapi.yaml, the responses of /v2/embed. */
 const KINDS: Readonly<Record<number, Explanation["kind"]>> = {
   // "a request or response contains a deny-listed token"
   498: "invalid",
-  // "a request is cancelled by the user": not by us, since we would not read the answer.
+  // "a request is cancelled by the user": never by the gateway, which would not read the answer then.
   499: "unavailable",
-  // What was asked for does not exist there; asking again would not make it so.
+  // The request asks for something that Cohere does not have; a retry would not change that.
   501: "invalid",
 };
 

@@ -1,13 +1,13 @@
 /**
- * `truncate` for vendors who cut texts themselves, by their own count of tokens: in every vendor's word, and as the model's `long_input`
- * where a request says nothing. Unasked, a text that is too long is to be refused, also by a vendor that would truncate it silently.
+ * `truncate` for vendors that cut texts themselves, by their own count of tokens: as each vendor names it, and as the model's `long_input`
+ * where a request does not set it. Without either a text that is too long must be refused, even by a vendor whose default is to truncate silently.
  */
 import type { EmbedCall, Host } from "../src/plugin";
 
 const WORDS = { none: ["NONE"], end: ["END", "RIGHT"], start: ["START", "LEFT"] } as const;
 export type Cut = keyof typeof WORDS;
 
-/** @param ends the ends of a text that the vendor can cut off */
+/** @param ends the ends at which the vendor can cut a text */
 export function truncateField({ t }: Pick<Host, "t">, ends: readonly Exclude<Cut, "none">[]) {
   const words = (["none", ...ends] as const).flatMap((cut) => [...WORDS[cut]]);
   const either = [...words, ...words.map((word) => word.toLowerCase())];

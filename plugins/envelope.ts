@@ -1,10 +1,10 @@
 /**
- * Reading a refusal in a vendor's own envelope. What an envelope holds, and what its words mean, is in each plugin.
+ * Reads a refusal in a vendor's own envelope. The fields of an envelope, and what its messages mean, are in each plugin.
  */
 import type { Static, TSchema } from "@sinclair/typebox";
 import type { Host, Posted } from "../src/plugin";
 
-/** @returns undefined where it is in another, or is a page: then its status decides, and the start of the body is told */
+/** @returns undefined for another envelope or an HTML page: then the status decides, and the start of the body is quoted */
 export function readEnvelope<Envelope extends TSchema>(
   host: Pick<Host, "read">,
   envelope: Envelope,

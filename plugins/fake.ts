@@ -1,12 +1,12 @@
 /**
- * A provider without a network: exact vectors of any text, and every failure by the model's name, for tests and demos.
+ * A provider without a network, for tests and demos: predictable vectors for any text, and every failure, chosen by the model's name.
  * `fake` and `fake-8` answer well; `fake-nan`, `fake-slow` … fail as their name says. A new failure is a row of FAULTS.
  */
 import type { EmbedCall, EmbedReply, Host, IndexedVector, Input, Plugin } from "../src/plugin";
 
 const DIMENSIONS = 16;
 
-/** What goes wrong with a right reply, by the word after `fake-`. */
+/** The faults that a correct reply can be given, by the word after `fake-`. */
 function faults(host: Host, attemptsOf: (call: EmbedCall) => number): Record<string, Fault> {
   const replace = (
     change: (vector: IndexedVector, all: readonly IndexedVector[]) => IndexedVector,
@@ -99,7 +99,7 @@ const plugin: Plugin = (host) =>
 
 export default plugin;
 
-/** `fake-8` makes 8 dimensions. */
+/** `fake-8` returns vectors of 8 dimensions. */
 function dimensionsOf(model: string): number {
   const size = Number(/^fake-(\d+)$/.exec(model)?.[1] ?? DIMENSIONS);
   return Math.max(1, Math.min(4096, size));
@@ -115,19 +115,19 @@ function embedExactly(call: EmbedCall): EmbedReply {
   };
 }
 
-/** A task and a title make another vector of the same text, as they do at vendors. */
+/** A task and a title change the vector of the same text, as they do at real vendors. */
 function textOf(input: Input, { task, fields }: EmbedCall): string {
   const text = typeof input === "string" ? input : `ids ${input.join(" ")}`;
   const before = [task, fields.title].filter((word) => word !== undefined);
   return before.length === 0 ? text : `${before.join(": ")}: ${text}`;
 }
 
-/** One token a word, so that a test can say beforehand what is billed. */
+/** One token per word, so that a test can predict what is billed. */
 const wordsOf = (input: Input) =>
   typeof input === "string" ? input.split(/\s+/).filter(Boolean).length : input.length;
 
 /**
- * A unit vector that is a function of the text alone: a test can compute it again.
+ * A unit vector that depends on the text alone, so that a test can compute it too.
  * Numbers from a 32-bit xorshift seeded by FNV-1a of the UTF-8 bytes, in [-1, 1), then normalised.
  */
 export function exactVector(text: string, dimensions: number): Float32Array {

@@ -1,5 +1,5 @@
 /**
- * Gemini's batch service for embeddings: `:asyncBatchEmbedContent` with the requests inside, a text each, told apart by `metadata.key`.
+ * Gemini's batch service for embeddings: `:asyncBatchEmbedContent` with the requests inline, one text each, matched by `metadata.key`.
  * Source: @google/genai 3.1.0 (createEmbeddingsBatchJobParametersToMldev, batchJobFromMldev), ai.google.dev/gemini-api/docs/batch-api.
  */
 import type { BatchResult, BatchService, EmbedCall, Explanation, Host, Posted } from "../src/plugin";
@@ -11,13 +11,13 @@ export interface Words {
   readonly headers: Readonly<Record<string, string>>;
   readonly explain: (refusal: Posted) => Explanation | undefined;
   readonly bareName: (model: string) => string;
-  /** The one request of a call of one text. */
+  /** The one request that embeds a call's single text. */
   readonly entryOf: (call: EmbedCall) => Readonly<Record<string, unknown>>;
 }
 
 const PAGE = 100;
 const PAGES_MAX = 20;
-/** google.rpc.Code of what is wrong with the request itself. */
+/** google.rpc.Code of errors in the request itself. */
 const INVALID = 3;
 
 export function geminiBatches(
@@ -37,7 +37,7 @@ export function geminiBatches(
     error: t.Optional(t.Object({ code: t.Optional(t.Integer()), message: t.Optional(t.String()) })),
   });
   const Inlined = t.Optional(t.Object({ inlinedResponses: t.Optional(t.Array(One)) }));
-  // Either name is seen: the SDK itself reads both.
+  // The API uses either name, and the SDK reads both.
   const Output = t.Optional(t.Object({ inlinedEmbedContentResponses: Inlined, inlinedResponses: Inlined }));
   const Operation = t.Object({
     name: t.String(),
@@ -63,7 +63,7 @@ export function geminiBatches(
   return {
     maxInputs: 1,
     maxCalls: 50_000,
-    // Inline requests may have 20 MB in all.
+    // Inline requests may have 20 MB in total.
     maxBytes: 15_000_000,
     check: (call) => void entryOf(call),
     async submit({ tag, model, calls, signal }) {
@@ -86,7 +86,7 @@ export function geminiBatches(
     },
     async look(id, signal) {
       const { metadata, error } = host.read(Operation, await get(`/${id}`, signal));
-      // As BATCH_STATE_SUCCEEDED; older answers said JOB_STATE_SUCCEEDED.
+      // For example BATCH_STATE_SUCCEEDED; older answers said JOB_STATE_SUCCEEDED.
       const state = metadata?.state?.replace(/^(?:BATCH|JOB)_STATE_/, "") ?? "";
       if (state === "SUCCEEDED") return { state: "ended" };
       const why = error ? `${state}: ${JSON.stringify(error).slice(0, 300)}` : state;

@@ -1,6 +1,6 @@
 /**
- * Google's Gemini API: `:embedContent` for one text, `:batchEmbedContents` for several with an entry each, because several parts of one
- * content make one fused vector. Sources: ai.google.dev/api/embeddings, @google/genai 3.1.0; what was only seen stands where it is read.
+ * Google's Gemini API: `:embedContent` for one text, `:batchEmbedContents` for several with an entry each, because several parts in one
+ * content make one combined vector. Sources: ai.google.dev/api/embeddings, @google/genai 3.1.0; errors only seen in practice name theirs in place.
  */
 import type { EmbedCall, EmbedReply, Explanation, Host, Plugin, Posted, WireVector } from "../src/plugin";
 import { withVersion } from "./base-url";
@@ -23,7 +23,7 @@ import { countAt } from "./usage";
 const plugin: Plugin = (host) => {
   const { t } = host;
   const Embedding = t.Object({ values: host.wireVector });
-  // gemini-embedding-001 counts nothing; its successor says `promptTokenCount` (maximhq/bifrost#7295).
+  // gemini-embedding-001 reports no token count; its successor does, as `promptTokenCount` (maximhq/bifrost#7295).
   const usageMetadata = t.Optional(t.Unknown());
   const One = t.Object({ embedding: Embedding, usageMetadata });
   const Several = t.Object({ embeddings: t.Array(Embedding), usageMetadata });
@@ -83,7 +83,7 @@ const plugin: Plugin = (host) => {
 
 export default plugin;
 
-/** True of every model there, including unknown ones. */
+/** Facts of every model there, including unknown ones. */
 const LIMITS = {
   // "at most 100 requests can be in one batch" (geldata/gel#9032)
   max_inputs: 100,
@@ -91,7 +91,7 @@ const LIMITS = {
   max_call_bytes: 2_000_000,
 } as const;
 
-/** Routers' clients write `google/…`, Google's own `models/…`. */
+/** Clients of routers write `google/…`, Google's own clients `models/…`. */
 const bareName = (model: string) => model.replace(/^(?:google|models)\//, "");
 
 /** Fields that the caller may not set in `extra_body`. */
@@ -102,7 +102,7 @@ const OWN_FIELDS: Readonly<Record<string, string>> = {
   embedContentConfig: "dimensions",
 };
 
-/** An entry for each input. One alone is the body of `:embedContent`. */
+/** One entry per input. A single entry is the body of `:embedContent`. */
 function entriesOf(host: Host, call: EmbedCall): Readonly<Record<string, unknown>>[] {
   const { task, extraBody, dimensions } = call;
   const title = titleOf(host, call);
@@ -122,7 +122,7 @@ function entriesOf(host: Host, call: EmbedCall): Readonly<Record<string, unknown
   });
 }
 
-/** "The embeddings for each request, in the same order as provided in the batch request": there is no index. */
+/** "The embeddings for each request, in the same order as provided in the batch request": the reply has no index. */
 function replyOf(
   host: Host,
   embeddings: readonly { readonly values: WireVector }[],
@@ -149,10 +149,10 @@ function explained(host: Host, posted: Posted): Explanation | undefined {
 }
 
 function kindOf({ message, status, details }: Refusal): Explanation["kind"] {
-  // 400 with INVALID_ARGUMENT, but the key's fault (cequence-io/openai-scala-client#109).
+  // A 400 with INVALID_ARGUMENT, but the key is at fault (cequence-io/openai-scala-client#109).
   if (details.some(({ reason }) => typeof reason === "string" && reason.startsWith("API_KEY_")))
     return "unauthorized";
-  // "User location is not supported for the API use.": our account's or our machine's fault (poenl/gemini-api#4).
+  // "User location is not supported for the API use.": the fault of the gateway's account or location, not of the request (poenl/gemini-api#4).
   if (status === "FAILED_PRECONDITION") return "unauthorized";
   if (/input token count|number of tokens allowed/i.test(message)) return "input_too_long";
   if (/payload size exceeds|requests can be in one batch/i.test(message)) return "too_many_tokens";

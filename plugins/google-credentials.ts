@@ -1,6 +1,6 @@
 /**
- * Access tokens for Google's cloud, from where its own tools find them, in their order: the routing file, GOOGLE_APPLICATION_CREDENTIALS,
- * what `gcloud auth application-default login` wrote, the machine's metadata server. A new source is a line of `find`.
+ * Access tokens for Google Cloud, from the places where Google's tools look, in the same order: the routing file, GOOGLE_APPLICATION_CREDENTIALS,
+ * the file of `gcloud auth application-default login`, the machine's metadata server. A new source is a line of `find`.
  * Sources: cloud.google.com/docs/authentication/application-default-credentials, google-auth-library 10.9.1.
  */
 import { importPKCS8, SignJWT } from "jose";
@@ -16,21 +16,21 @@ export interface Given {
 
 export interface Access {
   readonly token: string;
-  /** The project that the credentials are of, where they say so. */
+  /** The project that the credentials belong to, where they name one. */
   readonly project?: string | undefined;
-  /** The project that pays for a person's own calls. */
+  /** The project that is billed for calls with a person's own credentials. */
   readonly quotaProject?: string | undefined;
 }
 
 export interface AccessSource {
   /** @throws failure unauthorized where there are no credentials, unavailable where nobody answers */
   current(signal: AbortSignal): Promise<Access>;
-  /** Google refused the token: it is asked for again. */
+  /** Google refused the token: the next call fetches a new one. */
   forget(): void;
 }
 
 interface Found extends Access {
-  /** From then on another is asked for, while this one still serves. */
+  /** From this time on a new token is fetched, while the old one still works. */
   readonly freshUntil: number;
   readonly expiresAt: number;
 }
@@ -49,7 +49,7 @@ const LATE = "Google did not answer with an access token in time.";
 export function accessSource(host: Host, given: Given): AccessSource {
   const source = renewed(host, () => find(host, given));
   return {
-    // One token is fetched for all who wait, and none of them can end it for the others.
+    // All waiting callers share one fetch, and no caller's abort ends it for the others.
     current: (signal) => unlessOver(source.current(), signal),
     forget: source.forget,
   };
@@ -107,7 +107,7 @@ async function byKeyFile(host: Host, text: string): Promise<Found> {
   return { ...(await exchanged(host, url, form)), project: key.project_id };
 }
 
-/** Never with the check's message, which quotes the value. */
+/** The check's own message is left out, because it quotes the value. */
 function keyOf<Schema extends Parameters<Host["read"]>[0]>(host: Host, schema: Schema, text: string) {
   try {
     return host.read(schema, new TextEncoder().encode(text));
@@ -147,7 +147,7 @@ async function exchanged(host: Host, url: string, form: Readonly<Record<string, 
   );
 }
 
-/** Only its code: a description may repeat the request, which is all secret. */
+/** Reports the error code only: a description may repeat the request, all of which is secret. */
 function refusedToken(host: Host, { status, bytes }: Posted): Explanation {
   const { t } = host;
   const fault = status >= 500 || status === 429 ? {} : { kind: "unauthorized" as const };
@@ -155,7 +155,7 @@ function refusedToken(host: Host, { status, bytes }: Posted): Explanation {
   try {
     ({ error: code } = host.read(t.Object({ error: t.String({ pattern: "^[a-z_]{1,40}$" }) }), bytes));
   } catch {
-    // Another envelope, or a page.
+    // Another envelope, or an HTML page.
   }
   return { ...fault, message: `no access token for the Google credentials (${code || "no reason given"})` };
 }

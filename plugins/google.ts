@@ -1,6 +1,6 @@
 /**
- * What Google's two APIs for the same models share: words for tasks, titles, the prompts of models that read no task, errors.
- * What only one of them has is in gemini.ts or vertex.ts.
+ * What Google's two APIs share for the same models: words for tasks, titles, the prompts of models that ignore the task field, errors.
+ * What only one API has is in gemini.ts or vertex.ts.
  */
 import type { EmbedCall, Explanation, Host, Posted, TaskWords } from "../src/plugin";
 import { readEnvelope } from "./envelope";
@@ -38,7 +38,7 @@ export function titleOf(host: Host, { task, fields }: Pick<EmbedCall, "task" | "
 }
 
 /**
- * gemini-embedding-2 silently ignores `taskType` (embeddings-benchmark/mteb#4851): its tasks are said in the text, in these words
+ * gemini-embedding-2 silently ignores `taskType` (embeddings-benchmark/mteb#4851), so its task goes into the text, in these words
  * of ai.google.dev/gemini-api/docs/embeddings.
  */
 const PROMPTS: Readonly<Record<string, string>> = {
@@ -67,7 +67,7 @@ export interface Refusal {
   readonly details: Details;
 }
 
-/** google.rpc.Status in its envelope; undefined for another. */
+/** google.rpc.Status in its envelope; undefined for another envelope. */
 export function refusalOf(host: Host, posted: Posted): Refusal | undefined {
   const { t } = host;
   const Envelope = t.Object({
@@ -83,7 +83,7 @@ export function refusalOf(host: Host, posted: Posted): Refusal | undefined {
   return { message: message.trim(), status, details };
 }
 
-/** google.rpc.RetryInfo: "17s". */
+/** google.rpc.RetryInfo, for example "17s". */
 export function retryAfter({ details }: Refusal): Pick<Explanation, "retryAfterMs"> {
   for (const { retryDelay } of details) {
     const seconds = typeof retryDelay === "string" ? /^(\d+(?:\.\d+)?)s$/.exec(retryDelay)?.[1] : undefined;

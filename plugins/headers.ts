@@ -1,11 +1,11 @@
 /**
- * The headers of every call to a vendor. What a plugin sends of its own overrides what the routing file adds.
- * Nothing here knows a vendor; a header that only one has is that plugin's.
+ * The headers of every call to a vendor. A header that the plugin sets overrides the same header of the routing file.
+ * Nothing here is specific to a vendor; a header that only one vendor has is in its plugin.
  */
 
 /**
- * A routing file's further headers in lower case, so that ours override them instead of duplicating them.
- * @param own in lower case; what is undefined is left out
+ * The routing file's `headers` in lower case, so that the plugin's own override them instead of duplicating them.
+ * @param own names in lower case; an undefined value is left out
  */
 export function headersOf(
   further: Readonly<Record<string, string>> | undefined,

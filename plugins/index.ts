@@ -1,6 +1,6 @@
 /**
- * The only list of bundled plugins, a line each; rows of openai-hosts.ts are in it by themselves. A bundled plugin gets nothing that a
- * file named in gateway.yaml would not get.
+ * The only list of bundled plugins, one line each; every row of openai-hosts.ts is added automatically. A bundled plugin gets nothing that a
+ * plugin file named in gateway.yaml would not get.
  */
 import type { Plugin } from "../src/plugin";
 import azure from "./azure";

@@ -1,6 +1,6 @@
 /**
- * Jina AI: OpenAI's shape with tasks, late chunking and error codes of its own; each model names its tasks a little otherwise.
- * Source: api.jina.ai/openapi.json, as tryAGI/Jina keeps it (src/libs/Jina/openapi.json); the refusals as they were seen.
+ * Jina AI: OpenAI's shape with its own tasks, late chunking and error codes; some models have other names for tasks.
+ * Source: api.jina.ai/openapi.json, as tryAGI/Jina keeps it (src/libs/Jina/openapi.json); refusals as seen in practice.
  */
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { bearerOptions } from "./bearer";
@@ -25,7 +25,7 @@ const plugin: Plugin = (host) => {
         code_query: "code.query",
         code_document: "code.passage",
       },
-      // The models for code have more: code2code.query, qa.passage …
+      // The models for code have further tasks: code2code.query, qa.passage …
       others: true,
     },
     fields: {
@@ -67,7 +67,7 @@ function bodyOf(host: Host, call: EmbedCall): Record<string, unknown> {
   };
 }
 
-/** What some models call a task otherwise. */
+/** Other names that some models have for a task. */
 const OWN_WORDS: readonly (readonly [RegExp, Readonly<Record<string, string>>])[] = [
   [/-v5-/, { separation: "clustering" }],
   [
@@ -86,7 +86,7 @@ function wordAt(model: string, task: string): string {
   return own?.[task] ?? task;
 }
 
-/** `{detail, code, request_id}` as documented, `{detail: {message, code, request_id}}` as also seen. */
+/** `{detail, code, request_id}` is documented, `{detail: {message, code, request_id}}` has been seen too. */
 function explained(host: Host, posted: Posted, inputs: number): Explanation | undefined {
   const { t } = host;
   const code = t.Optional(t.Union([t.String(), t.Null()]));
@@ -104,7 +104,7 @@ function meaningOf(
   inputs: number,
 ): Pick<Explanation, "kind" | "input"> {
   if (code === "INPUT_MODEL_NOT_FOUND") return { kind: "not_found" };
-  // It was seen for all inputs together too.
+  // This was also seen for all inputs together.
   if (code === "INPUT_TOKEN_LIMIT_EXCEEDED" || /exceeds the model's maximum of \d+ tokens/.test(message))
     return tooLongAmong(inputs);
   return /at most \d+ items|largest allowed size/.test(message) ? { kind: "too_many_tokens" } : {};

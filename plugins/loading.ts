@@ -1,7 +1,7 @@
 /**
- * Self-hosted servers load a model at its first request, and again after they have unloaded it (Ollama after 5 minutes, `keep_alive`):
- * from a slow disk, or onto a processor, that takes 40 s and more.
+ * Self-hosted servers load a model at its first request, and again after they have unloaded it (Ollama after 5 minutes, `keep_alive`).
+ * From a slow disk, or onto a CPU, loading takes 40 s and more.
  */
 
-/** Longest time of an attempt there, unless the routing file says otherwise. */
+/** Default timeout of an attempt at such a server. */
 export const LOADING_MS = 120_000;

@@ -42,7 +42,7 @@ export function mistralBatches(host: Host, { urlOf, headers, explain, bodyOf }: 
     check: (call) => void bodyOf(call),
     async submit({ tag, model, calls, signal }) {
       const lines = calls.map(({ id, call }) => {
-        // The job says it, for all lines.
+        // The job names the model, for all lines.
         const { model: _, ...body } = bodyOf(call);
         return { custom_id: id, body };
       });

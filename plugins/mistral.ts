@@ -1,6 +1,6 @@
 /**
- * Mistral AI: OpenAI's shape without its fields, for a request may hold nothing that Mistral does not know (`dimensions` and `user` are
- * refused). Sources: mistralai/platform-docs-public (openapi.yaml), @mistralai/mistralai 2.7.0; the refusals as they were seen.
+ * Mistral AI: OpenAI's shape with fewer fields. A request with a field that Mistral does not know is refused (`dimensions` and `user` are
+ * such fields). Sources: mistralai/platform-docs-public (openapi.yaml), @mistralai/mistralai 2.7.0; refusals as seen in practice.
  */
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { bearerOptions } from "./bearer";
@@ -34,7 +34,7 @@ const plugin: Plugin = (host) => {
 
 export default plugin;
 
-/** Of every model there, including unknown ones. */
+/** Facts of every model there, including unknown ones. */
 const LIMITS = {
   // 256 pass and 257 do not: rig-core 0.42.0 (src/providers/mistral/embedding.rs), raphaelmansuy/edgequake-llm.
   max_inputs: 256,
@@ -44,7 +44,7 @@ const LIMITS = {
 
 function bodyOf(host: Host, call: EmbedCall): Record<string, unknown> {
   const { model, extraBody, dimensions, wireEncoding } = call;
-  // Another type than float would come as numbers too, and pass for a vector of the model's space.
+  // Another type than float would be returned as numbers too, and be mistaken for a float vector of the model's space.
   refuseOwn(host, call, { output_dimension: "dimensions", output_dtype: "encoding_format" });
   return {
     ...extraBody,
@@ -55,7 +55,7 @@ function bodyOf(host: Host, call: EmbedCall): Record<string, unknown> {
   };
 }
 
-/** Its own envelope, whose message may hold FastAPI's list of what is wrong, and FastAPI's alone. */
+/** Mistral's own envelope, whose message may contain FastAPI's list of errors, and FastAPI's own envelope. */
 function explained(host: Host, posted: Posted, inputs: number): Explanation | undefined {
   const { t } = host;
   const Faults = t.Array(t.Object({ msg: t.String(), loc: t.Optional(t.Array(t.Unknown())) }));
@@ -98,6 +98,6 @@ function meaningOf(
   // "Too many tokens overall, split into more batches." (chroma-core/chroma#5597), "Too many inputs in request, …" (raphaelmansuy/edgequake-llm#74),
   // "Too many tokens in batch. Max is 16384 got 17555" (aurelio-labs/semantic-router#297)
   if (/^Too many (?:tokens|inputs)|split into more batches/i.test(message)) return tooLongAmong(inputs);
-  // A 400.
+  // Sent with status 400.
   return type === "invalid_model" ? { kind: "not_found" } : {};
 }

@@ -1,6 +1,6 @@
 /**
- * Ollama's own wire: POST /api/embed, whose vectors come in the order of the inputs and without an index.
- * Source: ollama/ollama, server/routes.go (EmbedHandler) and api/types.go (EmbedRequest); what was only seen stands where it is read.
+ * Ollama's own API: POST /api/embed, which returns vectors in the order of the inputs, without an index.
+ * Source: ollama/ollama, server/routes.go (EmbedHandler) and api/types.go (EmbedRequest); errors only seen in practice name their source in place.
  */
 import type { EmbedCall, EmbedReply, Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { withoutSlash } from "./base-url";
@@ -50,7 +50,7 @@ const plugin: Plugin = (host) => {
         },
       ),
     },
-    // How long a model stays in memory, and options by which it is loaded again (api/types.go, Runner), evicting others.
+    // `keep_alive` is how long a model stays in memory; `options` may reload it and evict others (api/types.go, Runner).
     serverFields: ["keep_alive", "options"],
     // It computes OLLAMA_NUM_PARALLEL inputs at once and queues the rest.
     concurrency: 4,
@@ -64,7 +64,7 @@ const plugin: Plugin = (host) => {
           const asked = bodyOf(host, call, num_ctx);
           const explain = (refusal: Posted) => explained(host, refusal);
           return cutWhereRefused(host, call, explain, async (mayCut, explain) => {
-            // Its default truncates long texts silently.
+            // Ollama's default truncates long texts silently.
             const body = {
               ...call.extraBody,
               ...asked,
@@ -77,7 +77,7 @@ const plugin: Plugin = (host) => {
             refuseNone(host, call, embeddings.length);
             return {
               vectors: embeddings.map((values, index) => ({ index, values: host.vector(values) })),
-              // Its `model` is only the name that was asked for.
+              // The reply's `model` only repeats the requested name.
               tokens,
               tokensSource: "provider",
               ...(mayCut ? {} : cutAllTheSame(host, call, tokens)),
@@ -91,11 +91,11 @@ const plugin: Plugin = (host) => {
 
 export default plugin;
 
-/** Every vector leaves it normalised, also a shortened one: "L2-normalized" (EmbedHandler's `normalize`). */
+/** Every vector is normalised, also a shortened one: "L2-normalized" (EmbedHandler's `normalize`). */
 const LIMITS = {
   normalized: true,
   token_ids: "decode",
-  // Told not to cut, it refuses by its own count what is too long.
+  // With `truncate: false` it refuses a text that is too long by its own count.
   uncounted: "send",
   wire_encoding: "float",
 } as const;
@@ -106,7 +106,7 @@ function bodyOf(host: Host, call: EmbedCall, num_ctx: number | undefined): Reado
   const options = { ...(num_ctx === undefined ? {} : { num_ctx }), ...Object(call.fields.options) };
   return {
     model: call.model,
-    // Always a list: "" alone is answered with no vectors at all, ["a", ""] with two.
+    // Always a list: a single "" is answered with no vectors at all, ["a", ""] with two.
     input: call.inputs.map((input) => {
       if (typeof input === "string") return input;
       throw host.failure("invalid", "Ollama takes texts, not token ids.");
@@ -116,7 +116,7 @@ function bodyOf(host: Host, call: EmbedCall, num_ctx: number | undefined): Reado
   };
 }
 
-/** It answers 200 without vectors to input that it considers empty. */
+/** Ollama answers 200 without vectors to input that it considers empty. */
 function refuseNone(host: Host, { inputs }: EmbedCall, vectors: number): void {
   const input = inputs.indexOf("");
   if (vectors > 0 || input === -1) return;
@@ -124,8 +124,8 @@ function refuseNone(host: Host, { inputs }: EmbedCall, vectors: number): void {
 }
 
 /**
- * Some versions and models truncate in spite of `truncate: false` (ollama/ollama#14259: 2048 tokens of a window of 8192); the token count shows it, since
- * it counts what was left. Only calls of fewer texts show which text it was.
+ * Some versions and models truncate despite `truncate: false` (ollama/ollama#14259: 2048 tokens of a window of 8192). The token count shows it, since
+ * it counts what was left. Which text was truncated is known only from a call with fewer texts.
  */
 function cutAllTheSame(
   host: Host,
@@ -159,7 +159,7 @@ function explained(host: Host, refusal: Posted): Explanation | undefined {
     const { error } = host.read(t.Object({ error: t.String() }), refusal.bytes);
     return { message: error, ...meaningOf(error) };
   } catch {
-    // Another envelope, or a page of whatever stands before it: the status decides, and the start of the body is told.
+    // Another envelope, or the HTML page of a proxy: the status decides, and the start of the body is quoted.
     return undefined;
   }
 }
@@ -169,7 +169,7 @@ function meaningOf(error: string): Omit<Explanation, "message"> {
   if (tooLong) return tooLong;
   // "server busy, please try again. maximum pending requests exceeded", with 503 (server/sched.go: ErrMaxQueue)
   if (/^server busy/.test(error)) return { kind: "overloaded" };
-  // "this model does not support embeddings", with 500 or 501: asking again does not teach it.
+  // "this model does not support embeddings", with 500 or 501: a retry would not change that.
   if (/does not support embeddings/.test(error)) return { kind: "invalid" };
   return {};
 }

@@ -1,6 +1,6 @@
 /**
- * OpenAI's batch service, and others' of its shape: POST {base}/files, POST {base}/batches, and what is asked of them after that.
- * Source: openai/openai-openapi (CreateBatch, Batch, BatchRequestOutput); what a vendor says otherwise is in `Words`.
+ * OpenAI's batch service, and those of the same shape: POST {base}/files, POST {base}/batches, and the requests for their state and results.
+ * Source: openai/openai-openapi (CreateBatch, Batch, BatchRequestOutput); what a vendor does differently is in `Words`.
  */
 import type { BatchCall, BatchService, Explanation, Host, Posted } from "../src/plugin";
 import { resultsIn, uploadLines } from "./batch-lines";
@@ -13,15 +13,15 @@ export interface Words {
   readonly maxCalls: number;
   readonly maxBytes: number;
   readonly line: (call: BatchCall) => object;
-  /** What a batch is created with, beside its input file and its tag. */
+  /** The body that creates a batch, without its input file and its tag. */
   readonly batch: (calls: readonly BatchCall[]) => object;
-  /** Throws what is wrong with a call. */
+  /** Throws a failure where a call is invalid. */
   readonly check: BatchService["check"];
 }
 
 const TAG = "embedgate";
 const PAGE = 100;
-/** Only the latest batches: the one looked for was submitted recently. */
+/** Only the latest batches are searched, since the batch was submitted recently. */
 const PAGES_MAX = 20;
 
 export function openaiBatches(host: Host, words: Words): BatchService {

@@ -1,6 +1,6 @@
 /**
- * Vendors and servers that speak OpenAI's wire, a row each: their addresses, fields, limits, and
- * differences. A new one is a row here, and the facts of its models in src/config/catalogue/. Each row is a plugin by its own name.
+ * Vendors and servers that speak OpenAI's API, one row each: their addresses, fields, limits, and
+ * differences. A new vendor is a row here, and the facts of its models go into src/config/catalogue/. Each row is a plugin with its own name.
  */
 import type { EmbedCall, KnownFacts, Plugin, Provider } from "../src/plugin";
 import { addressOf } from "./address";
@@ -12,23 +12,23 @@ import { addressOption, headersOption, queryOption } from "./options";
 import { type TaskField, taskFieldOf, taskOptions, taskSaid } from "./task-field";
 
 interface OpenaiHost {
-  /** Where it is, with the path before /embeddings; of a self-hosted server, its usual port. */
+  /** The URL with the path before /embeddings; for a self-hosted server, its usual port. */
   readonly base_url: string;
-  /** Left out: a self-hosted server may need none. */
+  /** Left out where a self-hosted server may need no key. */
   readonly needsKey?: boolean;
-  /** True of every model there. */
+  /** Facts of every model there. */
   readonly facts: KnownFacts;
-  /** OpenAI's fields that it refuses, or passes over. */
+  /** Fields of OpenAI's that it refuses or ignores. */
   readonly leavesOut?: readonly ("encoding_format" | "dimensions" | "user")[];
-  /** The field that says a task, and its words. */
+  /** The field for the task, and its words. */
   readonly task?: TaskField;
-  /** A task may stand at the end of a model's name instead: `-query`. */
+  /** The task may instead be a suffix of the model's name: `-query`. */
   readonly taskInName?: boolean;
-  /** The field that says what becomes of a text too long, and its words for refusing and cutting. */
+  /** The field for texts that are too long, and its words for refusing and cutting. */
   readonly cut?: { readonly field: string; readonly no: string; readonly yes: string };
   readonly concurrency?: number;
   readonly timeoutMs?: number;
-  /** Fields that change the server for everybody. */
+  /** Fields that change the server for all its users. */
   readonly serverFields?: readonly string[];
 }
 
@@ -69,10 +69,10 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
     task: { field: "input_type", words: { query: "query", document: "passage" } },
     concurrency: 4,
   },
-  // docs.nvidia.com/nim/nemo-retriever/embedding/2.4/reference: of vectors' length nothing is said.
+  // docs.nvidia.com/nim/nemo-retriever/embedding/2.4/reference, which does not say whether vectors are normalised.
   nim: {
     base_url: "https://integrate.api.nvidia.com/v1",
-    // NVIDIA's own client sends no more in a call (langchain-nvidia-ai-endpoints 1.5.0).
+    // NVIDIA's own client sends no more than this in a call (langchain-nvidia-ai-endpoints 1.5.0).
     facts: { normalized: true, wire_encoding: "float", max_inputs: 50 },
     task: { field: "input_type", words: { query: "query", document: "passage" } },
     // "it is possible to add the -query or -passage suffix to the model parameter … and not use the input_type field at all"
@@ -106,7 +106,7 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
   },
 };
 
-/** The plugin of a row. */
+/** The plugin for a row. */
 const pluginOf =
   (id: string, row: OpenaiHost): Plugin =>
   (host): Provider => {
@@ -182,7 +182,7 @@ function taken(
   );
 }
 
-/** The task as a field; none where the model's name says it, and null where the name says another. */
+/** The task as a field; none where the model's name gives the task, and null where the name gives another one. */
 function taskInRow(
   { taskInName = false }: OpenaiHost,
   task: TaskField | undefined,

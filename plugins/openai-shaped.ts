@@ -1,6 +1,6 @@
 /**
- * Vendors with one key and one address whose replies have OpenAI's shape, but who are asked, and refuse, in words of their own: how such a
- * one is opened. What it is sent and what its refusals mean is in each plugin, beside its traps.
+ * Opens vendors with one key and one address whose replies have OpenAI's shape, but whose requests and refusals have their own.
+ * The body that a vendor expects, and the meaning of its refusals, are in its plugin, with its traps.
  */
 import type { BatchService, EmbedCall, Explanation, Host, KnownFacts, Posted, Upstream } from "../src/plugin";
 import { withVersion } from "./base-url";
@@ -9,10 +9,10 @@ import { openaiWire } from "./openai-wire";
 import { withQuery } from "./options";
 
 export interface OwnWords {
-  /** True of every model there, including unknown ones. */
+  /** Facts of every model there, including unknown ones. */
   readonly facts: KnownFacts;
   readonly bodyOf: (call: EmbedCall) => Record<string, unknown>;
-  /** What a refusal of this call means; undefined where it is in no envelope of the vendor's: then its status decides. */
+  /** The meaning of a call's refusal; undefined where it is not in the vendor's envelope: then its status decides. */
   readonly explain: (refusal: Posted, call: EmbedCall) => Explanation | undefined;
   /** The vendor's batch service, at the same address. Left out: it has none. */
   readonly batches?: (at: At) => BatchService;

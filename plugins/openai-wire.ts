@@ -1,6 +1,6 @@
 /**
- * OpenAI's embeddings wire, which many vendors speak: what a call's body is, what a reply says, what a refusal means.
- * A plugin that speaks it adds its address, its headers and its own words; a way of answering seen in the wild is read here.
+ * OpenAI's embeddings API, which many vendors speak: a call's body, a reply's fields, a refusal's meaning.
+ * A plugin that uses it adds its address, its headers and its own fields; variants of replies seen in practice are read here.
  */
 import type { Static, TSchema } from "@sinclair/typebox";
 import type { EmbedCall, EmbedReply, Explanation, Host, PostCall, Posted } from "../src/plugin";
@@ -8,17 +8,17 @@ import { tooLongIn } from "./refusals";
 import { countAt } from "./usage";
 
 export interface Wire {
-  /** One POST and its reply, read. `explain` is used where it is given, else the wire's own. */
+  /** One POST and its parsed reply. `explain` is used where it is given, else the API's own. */
   embed(call: PostCall): Promise<EmbedReply>;
-  /** What a refusal in this wire's envelope says; undefined where it is in none. */
+  /** The meaning of a refusal in this API's envelope; undefined for another envelope. */
   explain(refusal: Posted): Explanation | undefined;
 }
 
 /** A reply's body, and what it says. */
 export function openaiReply(host: Host) {
   const { t } = host;
-  // Only what is read, so that a new key in the reply breaks nothing. OpenRouter may leave `index` out, Together `usage`;
-  // what a server does not know may as well be null.
+  // Only what is used, so that a new field in the reply breaks nothing. OpenRouter may leave `index` out, Together `usage`;
+  // a server may also send null for what it does not know.
   const maybe = <Schema extends TSchema>(schema: Schema) => t.Optional(t.Union([schema, t.Null()]));
   const Reply = t.Object({
     model: maybe(t.String()),
@@ -52,7 +52,7 @@ export function openaiWire(host: Host): Wire {
       const { message, code } = "error" in body ? body.error : body;
       return { message, ...meaningOf(refusal.status, message, code) };
     } catch {
-      // Not JSON, or another envelope (NVIDIA's door, llama.cpp's router): its words are looked through, else the status decides.
+      // Not JSON, or another envelope (NVIDIA's gateway, llama.cpp's router): its text is searched for known errors, else the status decides.
       return tooLongIn(new TextDecoder().decode(refusal.bytes.subarray(0, 2_000)));
     }
   }
@@ -66,7 +66,7 @@ export function openaiWire(host: Host): Wire {
   };
 }
 
-/** The body of a call, the caller's `extra_body` under everything else. */
+/** The body of a call; the caller's `extra_body` is overridden by every other field. */
 export function bodyOf(call: EmbedCall): Record<string, unknown> {
   return {
     ...call.extraBody,
@@ -79,7 +79,7 @@ export function bodyOf(call: EmbedCall): Record<string, unknown> {
   };
 }
 
-/** The few refusals that the status alone does not tell apart. */
+/** The few refusals that the status alone does not distinguish. */
 function meaningOf(status: number, message: string, code: unknown): Omit<Explanation, "message"> {
   // "Requested 453357 tokens, max 300000 tokens per request" (OpenDataBox/CrackSQL#27)
   if (code === "max_tokens_per_request" || /max \d+ tokens per request/.test(message))
@@ -87,7 +87,7 @@ function meaningOf(status: number, message: string, code: unknown): Omit<Explana
   const tooLong = tooLongIn(message);
   if (tooLong) return tooLong;
   if (code === "context_length_exceeded") return { kind: "input_too_long" };
-  // OpenAI answers 429 both for limits and for an empty balance; waiting does not fill the balance.
+  // OpenAI answers 429 both for rate limits and for an exhausted balance; waiting does not refill the balance.
   if (code === "insufficient_quota") return { kind: "unauthorized" };
   if (code === "model_not_found" && status >= 400 && status < 500) return { kind: "not_found" };
   return {};

@@ -1,6 +1,6 @@
 /**
- * OpenAI's embeddings wire, for OpenAI and whatever else speaks it, by `base_url`: POST {base_url}/embeddings.
- * Source: openai/openai-openapi (CreateEmbeddingRequest); how the wire is written and read is in openai-wire.ts.
+ * OpenAI's embeddings API, for OpenAI and everything else that speaks it, by `base_url`: POST {base_url}/embeddings.
+ * Source: openai/openai-openapi (CreateEmbeddingRequest); the API itself is in openai-wire.ts.
  */
 import type { EmbedCall, Plugin } from "../src/plugin";
 import { addressOf } from "./address";
@@ -35,9 +35,9 @@ const plugin: Plugin = (host) => {
       { additionalProperties: false },
     ),
     concurrency: 64,
-    // Of servers that may stand behind this wire: Ollama's, vLLM's, and the price that some vendors serve sooner for.
+    // For servers that may be behind this API: fields of Ollama and vLLM, and the service tier that some vendors charge more for.
     serverFields: ["keep_alive", "options", "priority", "request_id", "service_tier"],
-    // Vendors who speak this wire and embed a document's pieces in view of one another ask for it by this name.
+    // Vendors that speak this API and embed a document's pieces in the context of each other use this name for it.
     isIndivisible: ({ extraBody }) => extraBody.late_chunking === true,
     open({ api_key, base_url, query, organization, project, headers: further, ...tasks }) {
       const headers = headersOf(further, {

@@ -1,7 +1,7 @@
 /**
- * OpenRouter: OpenAI's wire with a prefix before each model's name, a choice of providers (`provider`), and errors of its own.
- * Source: OpenRouterTeam/typescript-sdk 1.3.19 (CreateEmbeddingsRequestBody, CreateEmbeddingsResponseBody); base64 is never asked
- * of it, since it is often answered with floats or with no vectors at all (plastic-labs/honcho#932).
+ * OpenRouter: OpenAI's API with a prefix before each model's name, a choice of providers (`provider`), and its own errors. base64 is never
+ * requested, since it is often answered with floats or with no vectors at all (plastic-labs/honcho#932).
+ * Source: OpenRouterTeam/typescript-sdk 1.3.19 (CreateEmbeddingsRequestBody, CreateEmbeddingsResponseBody).
  */
 import type { Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { withPath } from "./base-url";
@@ -36,7 +36,7 @@ const plugin: Plugin = (host) => {
       },
       { additionalProperties: false },
     ),
-    // "The type of input (e.g. search_query, search_document)": Cohere's words, handed on to any provider.
+    // "The type of input (e.g. search_query, search_document)": Cohere's words, passed on to every provider.
     tasks: {
       words: COHERE_WORDS,
       others: true,
@@ -57,7 +57,7 @@ const plugin: Plugin = (host) => {
       const headers = headersOf(further, {
         authorization: `Bearer ${api_key}`,
         "http-referer": referer,
-        // X-Title until 2026; the SDK's newest sends this.
+        // X-Title until 2026; the newest SDK sends this.
         "x-openrouter-title": title,
       });
       return {
@@ -80,7 +80,7 @@ const plugin: Plugin = (host) => {
 
 export default plugin;
 
-/** OpenRouter's own refusals, and those of a provider behind it, whose words stand whole in `metadata.raw`. */
+/** OpenRouter's own refusals, and those of a provider behind it, whose text is quoted in full in `metadata.raw`. */
 function explain(host: Host, wire: Wire, refusal: Posted): Explanation | undefined {
   const own = wire.explain(refusal);
   if (own?.message === undefined) return own;
@@ -94,13 +94,13 @@ function explain(host: Host, wire: Wire, refusal: Posted): Explanation | undefin
       t.Object({ error: t.Object({ metadata: Metadata }) }),
       refusal.bytes,
     ).error;
-    // 403 for a text that its moderation flagged is the text's fault, not our key's.
+    // A 403 for a text that its moderation flagged is the text's fault, not the fault of our key.
     if (refusal.status === 403 && metadata.reasons !== undefined) return { ...own, kind: "invalid" };
     if (typeof metadata.raw !== "string") return own;
     const inner = wire.explain({ ...refusal, bytes: new TextEncoder().encode(metadata.raw) });
     return { ...own, ...inner, message: `${own.message}: ${inner?.message ?? metadata.raw}` };
   } catch {
-    // No such metadata: its own words are all there is.
+    // Without such metadata only OpenRouter's own text is known.
     return own;
   }
 }

@@ -1,16 +1,16 @@
 /**
- * Options of the routing file that every provider with an address has, whatever its wire. An option of one vendor's is in its plugin.
+ * Options of the routing file that every provider with an address has, whatever its API. An option of a single vendor is in its plugin.
  */
 import type { Host } from "../src/plugin";
 
-/** Of a `base_url`: no user and no password, and no fragment. */
+/** A `base_url`: without user, password and fragment. */
 const ADDRESS = "^https?://[^\\s?#@]+(\\?[^\\s#]*)?$";
 
-/** `base_url`. @param usual where the vendor is unless the routing file says otherwise */
+/** `base_url`. @param usual the vendor's URL, used unless the routing file gives another */
 export const addressOption = ({ t }: Pick<Host, "t">, usual: string, description: string) =>
   t.String({ ...addressOf(description), default: usual });
 
-/** `base_url` without a usual one. */
+/** `base_url` without a default. */
 export const ownAddressOption = ({ t }: Pick<Host, "t">, description: string) =>
   t.String(addressOf(description));
 
@@ -20,11 +20,11 @@ const addressOf = (description: string) => ({
   description,
 });
 
-/** `headers`, which headersOf puts under the plugin's own. */
+/** `headers`, which headersOf lets the plugin's own override. */
 export const headersOption = ({ t }: Pick<Host, "t">, about = "Additional headers, such as a proxy's.") =>
   t.Optional(t.Record(t.String(), t.String(), { description: about }));
 
-/** `query`, for what withQuery adds to each call's URL. */
+/** `query`, which withQuery adds to each call's URL. */
 export const queryOption = ({ t }: Pick<Host, "t">) =>
   t.Optional(
     t.Record(t.String(), t.String(), {
@@ -36,7 +36,7 @@ export const queryOption = ({ t }: Pick<Host, "t">) =>
 export type Query = Readonly<Record<string, string>>;
 
 /**
- * The URL of a call below an address that may have a query of its own, which comes before what `build` adds.
+ * The URL of a call below an address that may have its own query, which stays before the query that `build` adds.
  * @param build the URL from the address without its query
  */
 export function withQuery(

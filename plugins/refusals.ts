@@ -5,9 +5,9 @@
 import type { Explanation } from "../src/plugin";
 
 interface Refused {
-  /** What it says; `count` is what it counted, `limit` what it takes, `place` the input's. */
+  /** The error's wording; `count` is the server's count, `limit` its limit, `place` the input's position. */
   readonly words: RegExp;
-  /** Where the limit stands further on. */
+  /** Finds the limit where it comes later in the text. */
   readonly limit?: RegExp;
   readonly saidBy: string;
 }
@@ -43,7 +43,7 @@ const TOO_LONG: readonly Refused[] = [
     saidBy: "NVIDIA NIM (langchain-ai/langchain-nvidia#20)",
   },
   {
-    // It does not say which of several inputs.
+    // The error does not say which of several inputs is too long.
     words: /must have less than (?<limit>\d+) tokens\. Given: (?<count>\d+)/,
     saidBy: "Hugging Face's text-embeddings-inference, core/src/tokenization.rs",
   },
@@ -53,7 +53,7 @@ const TOO_LONG: readonly Refused[] = [
   },
 ];
 
-/** @returns undefined where the words are about something else */
+/** @returns undefined where the error is about something else */
 export function tooLongIn(
   words: string,
 ): Pick<Explanation, "kind" | "input" | "tokens" | "tokensMax"> | undefined {

@@ -1,20 +1,20 @@
 /**
  * Credentials that expire: cached while fresh, fetched once for all waiting calls, and used until they expire where renewal fails.
- * Where they come from is the vendor's own (bedrock/credentials.ts, google-credentials.ts).
+ * The source of the credentials is the vendor's own (bedrock/credentials.ts, google-credentials.ts).
  */
 import type { Host } from "../src/plugin";
 
 /** In milliseconds since 1970. */
 export interface Ending {
-  /** From then on new ones are asked for. */
+  /** From this time on new credentials are fetched. */
   readonly freshUntil: number;
   readonly expiresAt: number;
 }
 
 export interface Renewed<Held extends Ending> {
-  /** @throws what `find` throws, where none are held that still work */
+  /** @throws what `find` throws, where no held credentials are still valid */
   current(): Promise<Held>;
-  /** The vendor refused them: the next are found again. */
+  /** The vendor refused the credentials: the next call finds new ones. */
   forget(): void;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What is looked at before a call's body is written, for vendors who take texts only and name sizes and tasks in their own way.
- * Which names those are is in each plugin.
+ * Checks before a call's body is built, for vendors that take texts only and have their own names for dimensions and tasks.
+ * Each plugin gives its vendor's names.
  */
 import type { EmbedCall, Host } from "../src/plugin";
 
@@ -12,10 +12,10 @@ export function textsOf(host: Pick<Host, "failure">, { inputs }: Pick<EmbedCall,
 }
 
 /**
- * Refuses in `extra_body` what a field of the request says, in whatever case and at whatever depth: the gateway counts, caches and proves
- * by those.
- * @param own the vendor's names, each with the request's field for it, where there is one
- * @param set the plugin's own body, whose names replace the caller's of exactly the same name
+ * Refuses a field in `extra_body` that the request has a field for, in any case and at any depth: the gateway counts, caches and verifies
+ * by the request's fields.
+ * @param own the vendor's names, each with the request's own field, where there is one
+ * @param set the plugin's own body, whose fields replace the caller's of exactly the same name
  */
 export function refuseOwn(
   host: Pick<Host, "failure">,
@@ -49,7 +49,7 @@ function refuseWithin(
   }
 }
 
-/** Vendors read `taskType`, `task_type` and some `TaskType` as one. */
+/** Vendors treat `taskType`, `task_type` and some `TaskType` as the same. */
 const spelt = (name: string) =>
   name
     .normalize("NFKC")

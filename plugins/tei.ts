@@ -1,6 +1,6 @@
 /**
- * Hugging Face's Text Embeddings Inference, by its own route: POST /embed. Its OpenAI route takes neither `truncate`, whose default truncates
- * what is too long silently, nor `prompt_name`; here tokens come in a header. The vectors come in the order of the inputs.
+ * Hugging Face's Text Embeddings Inference, by its own route: POST /embed. Its OpenAI route takes neither `prompt_name` nor `truncate`, whose default
+ * truncates silently; on /embed the token count is in a header. The vectors come in the order of the inputs.
  * Source: huggingface/text-embeddings-inference, router/src/http (server.rs, types.rs), core/src/tokenization.rs.
  */
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
@@ -34,7 +34,7 @@ const plugin: Plugin = (host) => {
       },
       { additionalProperties: false },
     ),
-    // sentence-transformers' names for prompts; what a model has is in its config_sentence_transformers.json.
+    // sentence-transformers' names for prompts; a model's names are in its config_sentence_transformers.json.
     tasks: {
       words: {
         query: "query",
@@ -45,7 +45,7 @@ const plugin: Plugin = (host) => {
       },
       others: true,
     },
-    // --max-concurrent-requests is 512; past it every request is refused with 429.
+    // --max-concurrent-requests is 512; above it every request is refused with 429.
     concurrency: 64,
     timeoutMs: LOADING_MS,
     open({ base_url, query, api_key, prompts, headers: further }) {
@@ -72,7 +72,7 @@ const plugin: Plugin = (host) => {
 
 export default plugin;
 
-/** As the server starts by default: other settings are in the routing file. */
+/** The server's defaults; other settings go into the routing file. */
 const LIMITS = {
   // --max-client-batch-size
   max_inputs: 32,
@@ -81,7 +81,7 @@ const LIMITS = {
   // `normalize` is true unless a request says otherwise.
   normalized: true,
   token_ids: "decode",
-  // It refuses texts that are too long by its own count.
+  // It refuses a text that is too long by its own count.
   uncounted: "send",
   wire_encoding: "float",
 } as const;
@@ -89,7 +89,7 @@ const LIMITS = {
 const withoutPath = (base_url: string) =>
   withoutSlash(base_url).replace(/\/(?:embed|v1(?:\/embeddings)?)$/, "");
 
-/** The model is the one that the server was started with: there is no field for it. */
+/** No model field: the server serves the one model that it was started with. */
 function bodyOf(
   call: EmbedCall,
   prompts: Readonly<Record<string, string>> = {},
@@ -104,7 +104,7 @@ function bodyOf(
   };
 }
 
-/** Of all inputs of the call together: `x-compute-tokens` (router/src/lib.rs, ResponseMetadata). */
+/** The sum for all inputs of the call: `x-compute-tokens` (router/src/lib.rs, ResponseMetadata). */
 function tokensOf({ headers }: Posted) {
   const tokens = headers.get("x-compute-tokens") ?? "";
   return { tokens: /^[1-9]\d*$/.test(tokens) ? Number(tokens) : undefined, tokensSource: "header" as const };
@@ -117,19 +117,19 @@ function explained(host: Host, refusal: Posted): Explanation | undefined {
     const { error, error_type } = host.read(Refusal, refusal.bytes);
     return { message: error, ...meaningOf(error, error_type) };
   } catch {
-    // axum's own words are text, as "Failed to buffer the request body: length limit exceeded" with 413; which status decides.
+    // axum's own errors are text, such as "Failed to buffer the request body: length limit exceeded" with 413; their status decides.
     return undefined;
   }
 }
 
-/** What is wrong with a request is 422 in some versions and 413 in others; the words are the same. */
+/** An invalid request is 422 in some versions and 413 in others; the messages are the same. */
 function meaningOf(error: string, type: string | undefined): Omit<Explanation, "message"> {
   const tooLong = tooLongIn(error);
   if (tooLong) return tooLong;
   // "batch size 33 > maximum allowed batch size 32"
   if (/batch size \d+ > maximum allowed batch size/.test(error)) return { kind: "too_many_tokens" };
   if (/prompt.?name/i.test(error)) return { kind: "invalid", field: "prompt_name" };
-  // 424: the model's own process failed, or the model is none for embeddings.
+  // 424: the model's own process failed, or the model does not support embeddings.
   if (/^backend$/i.test(type ?? "")) return { kind: "unavailable" };
   return {};
 }

@@ -1,9 +1,9 @@
 /**
- * The token count of a reply, even an invalid one: vectors are not refused for that. The gateway sees that it is
- * not valid, and estimates.
+ * The token count of a reply, even an invalid one: an invalid count is no reason to refuse the vectors. The gateway detects it
+ * and estimates the count.
  */
 
-/** @returns undefined where there is none; not a number where the reply's is not */
+/** @returns undefined where there is none; not a number where the reply's count is not one */
 export function countAt(reply: unknown, ...path: readonly string[]): number | undefined {
   let value = reply;
   for (const key of path) {

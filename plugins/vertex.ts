@@ -1,6 +1,6 @@
 /**
- * Google's Vertex AI: `:predict` with an instance for each text, `:embedContent` with one text for models after gemini-embedding-001, which
- * know nothing else (agentgateway/agentgateway#2968). Sources: cloud.google.com/vertex-ai/generative-ai/docs/embeddings/get-text-embeddings,
+ * Google's Vertex AI: `:predict` with an instance for each text, and `:embedContent` with one text for models after gemini-embedding-001, which
+ * support nothing else (agentgateway/agentgateway#2968). Sources: cloud.google.com/vertex-ai/generative-ai/docs/embeddings/get-text-embeddings,
  * …/model-reference/text-embeddings-api, @google/genai 3.1.0.
  */
 import type {
@@ -119,10 +119,10 @@ const plugin: Plugin = (host) => {
 
 export default plugin;
 
-/** As Google's SDK tells them apart. */
+/** Distinguishes the models as Google's SDK does. */
 const isEmbedContent = (model: string) => model.includes("gemini") && model !== "gemini-embedding-001";
 
-/** Routers' clients write `google/…`, Google's own `publishers/google/models/…`. */
+/** Clients of routers write `google/…`, Google's own clients `publishers/google/models/…`. */
 const bareName = (model: string) => model.replace(/^(?:publishers\/)?google\/(?:models\/)?|^models\//, "");
 
 /** "250 input texts for non-Gemini models, and a single input text for Gemini Embedding models"; "a maximum input token limit of 20,000". */
@@ -130,7 +130,7 @@ function limitsOf(model: string): KnownFacts {
   return model.includes("gemini") ? { max_inputs: 1 } : { max_inputs: 250, max_call_tokens: 20_000 };
 }
 
-/** Of a region, of several (`aiplatform.eu.rep.…`), or of none: as Google's SDK has it. */
+/** The host of one region, of a multi-region (`aiplatform.eu.rep.…`), or the global one, as Google's SDK builds it. */
 function addressOf(location: string): string {
   if (location === "global") return "https://aiplatform.googleapis.com";
   if (location === "us" || location === "eu") return `https://aiplatform.${location}.rep.googleapis.com`;
@@ -154,7 +154,7 @@ const OWN_PARAMETERS: Readonly<Record<string, string>> = {
   title: "title",
 };
 
-/** Parameters of `extra_body`, none of which is ours. */
+/** Parameters of `extra_body`, none of which the plugin sets. */
 function furtherOf({ extraBody }: EmbedCall, holder: string): Readonly<Record<string, unknown>> {
   const given = extraBody[holder];
   return typeof given === "object" && given !== null && !Array.isArray(given) ? { ...given } : {};
@@ -173,7 +173,7 @@ function instancesOf(host: Host, call: EmbedCall): Readonly<Record<string, unkno
     })),
     parameters: {
       ...furtherOf(call, "parameters"),
-      // Its default true would truncate a long text, shown only in the statistics.
+      // Vertex's default true would truncate a long text, visible only in the statistics.
       autoTruncate: cutOf(call) === "end",
       ...(dimensions === undefined ? {} : { outputDimensionality: dimensions }),
     },
@@ -207,13 +207,13 @@ interface Prediction {
   };
 }
 
-/** A prediction for each instance, in their order: there is no index. */
+/** One prediction per instance, in the same order: there is no index. */
 function replyOf(host: Host, predictions: readonly Prediction[]): EmbedReply {
   const counts = predictions.map(({ embeddings }) => countAt(embeddings.statistics, "token_count"));
   const known = counts.filter((count) => count !== undefined);
   return {
     vectors: predictions.map(({ embeddings }, index) => ({ index, values: host.vector(embeddings.values) })),
-    // The count is a double on this wire.
+    // This API sends the count as a double.
     tokens:
       known.length < counts.length ? undefined : Math.round(known.reduce((sum, count) => sum + count, 0)),
     tokensSource: "provider",
@@ -226,7 +226,7 @@ function explained(host: Host, posted: Posted, inputs: number): Explanation | un
   if (!refusal) return undefined;
   const { message, status } = refusal;
   const said = { message, ...retryAfter(refusal) };
-  // "Precondition check failed.": the model is not to be had there, or not by this method; nothing that the caller did.
+  // "Precondition check failed.": the model is not available there, or not by this method; the caller did nothing wrong.
   if (status === "FAILED_PRECONDITION") return { ...said, kind: "unauthorized" };
   if (/instance\(s\) is allowed per prediction/i.test(message)) return { ...said, kind: "too_many_tokens" };
   if (/input token count|number of tokens allowed/i.test(message))

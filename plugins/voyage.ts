@@ -1,6 +1,6 @@
 /**
- * Voyage AI: OpenAI's shape of a reply to a request of its own, which cuts long texts unless told not to.
- * Sources: docs.voyageai.com/reference/embeddings-api, docs.voyageai.com/docs/error-codes; the refusals as they were seen.
+ * Voyage AI: a reply in OpenAI's shape to its own form of request; it truncates long texts unless told not to.
+ * Sources: docs.voyageai.com/reference/embeddings-api, docs.voyageai.com/docs/error-codes; refusals as seen in practice.
  */
 import type { EmbedCall, Explanation, Host, Plugin, Posted } from "../src/plugin";
 import { bearerOptions } from "./bearer";
@@ -11,7 +11,7 @@ import { openaiShaped } from "./openai-shaped";
 import { ownAddressOption } from "./options";
 import { refuseOwn, textsOf } from "./request-body";
 
-/** Keys of MongoDB's console start so, and are refused by the other host: docs.litellm.ai/docs/providers/voyage. */
+/** Keys from MongoDB's console start with this, and only MongoDB's host accepts them: docs.litellm.ai/docs/providers/voyage. */
 const MONGODB_KEY = /^al-/;
 const MONGODB = "https://ai.mongodb.com/v1";
 const VOYAGE = "https://api.voyageai.com/v1";
@@ -36,7 +36,7 @@ const plugin: Plugin = (host) => {
       words: {
         query: "query",
         document: "document",
-        // There is one kind of retrieval: all searches are queries, and all that is found is a document.
+        // Voyage has one kind of retrieval: every search is a query, and everything searched is a document.
         question_answering: "query",
         fact_verification: "query",
         code_query: "query",
@@ -50,7 +50,7 @@ const plugin: Plugin = (host) => {
         host,
         { api_key, base_url, headers, ...(query && { query }) },
         {
-          // "The maximum length of the list is 1,000"; a model that nobody has heard of yet may have the smallest of their token limits.
+          // "The maximum length of the list is 1,000"; an unknown model is assumed to have the smallest of their token limits.
           facts: { max_inputs: 1000, max_call_tokens: 120_000 },
           bodyOf: (call) => bodyOf(host, call),
           explain: (refusal) => explained(host, refusal),
@@ -58,7 +58,7 @@ const plugin: Plugin = (host) => {
             openaiBatches(host, {
               ...at,
               explain: (refusal) => explained(host, refusal),
-              // docs.voyageai.com/docs/batch-inference: a file of inputs alone, and beside it what holds for all of them.
+              // docs.voyageai.com/docs/batch-inference: a file of inputs only; the other fields are sent once for all of them.
               maxCalls: 100_000,
               maxBytes: 200_000_000,
               check: (call) => void bodyOf(host, call),
@@ -83,12 +83,12 @@ function bodyOf(host: Host, call: EmbedCall): Record<string, unknown> {
     ...extraBody,
     model,
     input: textsOf(host, call),
-    // Its default true would silently truncate a text that is too long.
+    // Voyage's default true would silently truncate a text that is too long.
     truncation: cutOf(call) !== "none",
     output_dtype: "float",
     ...(task === undefined ? {} : { input_type: task }),
     ...(dimensions === undefined ? {} : { output_dimension: dimensions }),
-    // Null or base64: "float" is refused.
+    // null or base64: "float" is refused.
     ...(wireEncoding === "base64" ? { encoding_format: "base64" } : {}),
   };
 }

@@ -11,13 +11,13 @@ const COHERE: KnownFacts = {
   ...ALL,
   // "96 texts per call"
   max_inputs: 96,
-  // Nothing is said of their length.
+  // The documentation does not say whether vectors are normalised.
   normalized: true,
   task_types: Object.values(COHERE_WORDS),
   embedding_types: ["int8", "uint8", "binary", "ubinary"],
 };
 
-/** Its word is required: most texts that are embedded are there to be found. */
+/** The API requires a task: most texts that are embedded are documents to search in. */
 const COHERE_TASK = COHERE_WORDS.document;
 
 export function cohere3(host: Host): Family {
@@ -64,7 +64,7 @@ function cohereReply(host: Host): Family["read"] {
   const integers = (minimum: number, maximum: number) =>
     t.Optional(t.Array(t.Array(t.Integer({ minimum, maximum }))));
   const Reply = t.Object({
-    // Of version 3 a list, unless types are asked for; of version 4 always by type.
+    // Version 3 answers with a list unless types were requested; version 4 always answers by type.
     embeddings: t.Union([
       Floats,
       t.Object({

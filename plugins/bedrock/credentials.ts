@@ -21,9 +21,9 @@ export interface GivenCredentials {
 }
 
 export interface CredentialSource {
-  /** @throws failure unauthorized where there are none, unavailable where their source does not answer */
+  /** @throws failure unauthorized where there are no credentials, unavailable where their source does not answer */
   current(): Promise<Credentials>;
-  /** AWS refused them: they are fetched again. */
+  /** AWS refused the credentials: the next call to `current` fetches new ones. */
   forget(): void;
 }
 
@@ -87,7 +87,7 @@ function fromEnvironment(host: Host): Found | undefined {
   return lasting(host, { accessKeyId, secretAccessKey, sessionToken: host.variable("AWS_SESSION_TOKEN") });
 }
 
-/** @param passed profiles whose roles wait for this one's keys @returns undefined where it names no source that is known */
+/** @param passed profiles whose roles wait for this profile's keys @returns undefined where the profile names no known source */
 async function ofProfile(
   looking: Looking,
   profiles: Profiles,
@@ -98,7 +98,7 @@ async function ofProfile(
   const profile = profiles.byName.get(name);
   if (profile === undefined) return undefined;
   const keys = keysOf(profile);
-  // A role may name its own profile for the keys to assume it by.
+  // A role may name its own profile as the source of the keys that assume it.
   if (keys && passed.size > 0) return lasting(host, keys);
   const arn = profile.get("role_arn");
   const source = profile.get("source_profile") ?? profile.get("credential_source");

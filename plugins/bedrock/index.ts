@@ -1,6 +1,6 @@
 /**
- * Amazon Bedrock's InvokeModel, signed by SigV4 or with a Bedrock API key. What each family of models is sent and answers is in a file
- * of its vendor's, where credentials come from in credentials.ts. Sources: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html,
+ * Amazon Bedrock's InvokeModel, signed by SigV4 or with a Bedrock API key. The body and reply of each model family are in its vendor's
+ * file, the sources of credentials in credentials.ts. Sources: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html,
  * …/userguide/api-keys-use.html; @aws-sdk/client-bedrock-runtime.
  */
 import { AwsV4Signer } from "aws4fetch";
@@ -60,7 +60,7 @@ const plugin: Plugin = (host) => {
       },
       { additionalProperties: false },
     ),
-    // Cohere's words; Nova is told its own. Titan has none.
+    // Cohere's words; nova.ts translates them to its own. Titan has no tasks.
     tasks: { words: COHERE_WORDS },
     fields: {
       normalize: t.Boolean({
@@ -92,9 +92,9 @@ const plugin: Plugin = (host) => {
             options.query,
             (address) => `${withoutSlash(address)}/${path}`,
           );
-          // Serialised once: these bytes are signed.
+          // Serialised once, because exactly these bytes are signed.
           const own = family.body(asked);
-          // host.post refuses other spellings of a body's names; this body does not go through it.
+          // host.post refuses other spellings of a body's names in extra_body; this body does not go through host.post, so the check is made here.
           const named = Object.fromEntries(Object.keys(own).map((name) => [name, undefined]));
           refuseOwn(host, call, { ...named, ...OWN_FIELDS }, own);
           const body = JSON.stringify({ ...call.extraBody, ...own });
@@ -140,7 +140,7 @@ function addressOf(host: Host, region: string | undefined): string {
   return `https://bedrock-runtime.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
 }
 
-/** As AWS's own SDKs do, which escape more than encodeURIComponent does: a signature covers the path as it is written. */
+/** Escapes as AWS's own SDKs do, which escape more than encodeURIComponent: a signature covers the path as written. */
 const escaped = (model: string) =>
   encodeURIComponent(model).replace(
     /[!'()*]/g,
@@ -156,7 +156,7 @@ async function signed(
   if (region === undefined) throw noRegion(host);
   const credentials = await source.current();
   const datetime = new Date(host.now()).toISOString().replace(/[:-]|\.\d{3}/g, "");
-  // A routing file's header would be signed, and then replaced.
+  // Without this, an `authorization` header of the routing file would be signed and then replaced.
   const { authorization: _, ...headers } = request.headers;
   const signer = new AwsV4Signer({
     ...request,
@@ -165,7 +165,7 @@ async function signed(
     service: "bedrock",
     region,
     datetime,
-    // The media type too: without it a proxy could make another request of the bytes.
+    // The media type is signed too: otherwise a proxy could change what the same bytes mean.
     allHeaders: true,
   });
   return Object.fromEntries((await signer.sign()).headers);
@@ -197,7 +197,7 @@ function shortened(
   { size, of }: NonNullable<Family["mostOfText"]>,
   cut: "start" | "end",
 ): string {
-  // No character counts less than one, so that no more than these can be left.
+  // Each character counts at least one, so no more characters than `size` can be kept.
   const characters = [...(cut === "end" ? text.slice(0, size + 1) : text.slice(-size - 1))];
   if (cut === "start") characters.reverse();
   let sum = 0;

@@ -1,5 +1,5 @@
 /**
- * AWS credentials as every source gives them, and the error where there are none. credentials.ts orders the sources.
+ * The form in which every source returns AWS credentials, and the error where there are none. credentials.ts has the order of the sources.
  */
 import type { Host } from "../../src/plugin";
 import { withoutSlash } from "../base-url";
@@ -11,24 +11,24 @@ export interface Credentials {
 }
 
 export interface Found extends Credentials {
-  /** From then on they are renewed, while these still work. */
+  /** From this time on the credentials are renewed, while the old ones still work. */
   readonly freshUntil: number;
   readonly expiresAt: number;
 }
 
-/** Files may change at any time: they are read again after a minute. */
+/** Files may change at any time, so they are read again after a minute. */
 const REREAD_MS = 60_000;
-/** AWS has new ones ready five minutes before the old ones end. */
+/** AWS provides new credentials five minutes before the old ones expire. */
 const EARLY_MS = 5 * 60_000;
 
-/** Those that do not say when they end. */
+/** Credentials without an expiry time. */
 export const lasting = (host: Pick<Host, "now">, credentials: Credentials): Found => ({
   ...credentials,
   freshUntil: host.now() + REREAD_MS,
   expiresAt: Number.POSITIVE_INFINITY,
 });
 
-/** @param until milliseconds since 1970; a date that is none would make them eternal, and counts as over */
+/** @param until milliseconds since 1970; an invalid date counts as expired, because otherwise the credentials would never be renewed */
 export const ending = (credentials: Credentials, until: number): Found => ({
   ...credentials,
   freshUntil: (until || 0) - EARLY_MS,
@@ -42,7 +42,7 @@ export const none = (host: Pick<Host, "failure">, what: string, cause?: unknown)
     { cause },
   );
 
-/** Where a service of AWS's is in a region, unless its own variable says otherwise (AWS_ENDPOINT_URL_STS and its like). */
+/** The URL of an AWS service in a region, unless its environment variable names another (AWS_ENDPOINT_URL_STS and similar). */
 export function endpointOf(
   host: Pick<Host, "variable">,
   service: string,
@@ -54,6 +54,6 @@ export function endpointOf(
   return `https://${service}.${region}.amazonaws.com${region.startsWith("cn-") ? ".cn" : ""}`;
 }
 
-/** As a file of AWS's names the home folder. */
+/** Expands `~` as AWS's files use it for the home folder. */
 export const homeOf = (host: Pick<Host, "variable">) =>
   host.variable("HOME") ?? host.variable("USERPROFILE") ?? "";

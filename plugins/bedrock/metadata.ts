@@ -10,7 +10,7 @@ import { ending, type Found, none } from "./keys";
 /** Outside AWS nothing answers at this address, not even with an error. */
 const METADATA_TIMEOUT_MS = 2_000;
 const CONTAINER_TIMEOUT_MS = 5_000;
-/** Plain http only goes where it does not leave the machine: its answer is a secret. */
+/** Plain http is only allowed to addresses on this machine, because the answer is a secret. */
 const CONTAINER_HOSTS = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]", "localhost", "[::1]"];
 
 const keysSchema = ({ t }: Pick<Host, "t">) =>
@@ -29,7 +29,7 @@ function keysIn(host: Host, bytes: Uint8Array): Found {
   );
 }
 
-/** @returns undefined where the environment names no such place */
+/** @returns undefined where the environment names no credentials endpoint */
 export async function fromContainer(host: Host): Promise<Found | undefined> {
   const relative = host.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
   const url = relative
@@ -51,7 +51,7 @@ export async function fromContainer(host: Host): Promise<Found | undefined> {
       keysIn(host, (await host.send({ method: "GET", url, headers, signal })).bytes),
     );
   } catch (cause) {
-    // In its own words: what a broken reply holds are the keys themselves.
+    // A fixed message: a broken reply may contain the keys themselves.
     throw none(host, "the container's credentials endpoint returned none", cause);
   }
 }
@@ -65,7 +65,7 @@ function isTrusted(address: string): boolean {
   );
 }
 
-/** A token first, then the role's name, then its keys: that is what version 2 asks for. */
+/** Fetches a token, then the role's name, then its keys, as version 2 requires. */
 export async function fromInstance(host: Host): Promise<Found> {
   const elsewhere = host.variable("AWS_EC2_METADATA_SERVICE_ENDPOINT");
   const base = `${withoutSlash(elsewhere ?? "http://169.254.169.254")}/latest`;
@@ -87,7 +87,7 @@ export async function fromInstance(host: Host): Promise<Found> {
       },
     );
   } catch (cause) {
-    // In its own words: what a broken reply holds are the keys themselves.
+    // A fixed message: a broken reply may contain the keys themselves.
     throw none(host, "none are set, and the instance has no role", cause);
   }
 }

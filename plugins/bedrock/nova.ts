@@ -1,5 +1,5 @@
 /**
- * Amazon's Nova: one text a call, its purpose named, cut by the model itself. Images, audio and video are not supported.
+ * Amazon's Nova: one text a call with its purpose; the model itself truncates. Images, audio and video are not supported.
  * Sources: docs.aws.amazon.com/nova/latest/userguide/embeddings-schema.html; vercel/ai, packages/amazon-bedrock, for the count of tokens.
  */
 
@@ -7,7 +7,7 @@ import type { Host } from "../../src/plugin";
 import { countAt } from "../usage";
 import { ALL, type Family } from "./family";
 
-/** Amazon's words for Cohere's: there are texts only in what is searched here. */
+/** Amazon's words for Cohere's; the gateway sends texts only, so a query searches among texts. */
 const PURPOSES: Readonly<Record<string, string>> = {
   search_query: "TEXT_RETRIEVAL",
   search_document: "GENERIC_INDEX",

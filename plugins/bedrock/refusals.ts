@@ -1,13 +1,13 @@
 /**
- * The meaning of Bedrock's errors, by header, by message, else by status. A refusal seen of it is a line of `kindOf`.
- * Sources: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html; what was only seen stands where it is read.
+ * Explains Bedrock's errors by the header, else by the message, else by the status. A newly seen refusal is a line of `kindOf`.
+ * Sources: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html; errors seen only in practice name their source in place.
  */
 import type { Explanation, Host, Posted } from "../../src/plugin";
 
-/** @param texts how many were asked for */
+/** @param texts the number of texts in the call */
 export function explained(host: Host, refusal: Posted, texts: number): Explanation | undefined {
   const { t } = host;
-  // Some of AWS's front doors write it large.
+  // Some AWS gateways write the field with a capital M.
   const Refusal = t.Union([t.Object({ message: t.String() }), t.Object({ Message: t.String() })]);
   const type = /^\w+/.exec(refusal.headers.get("x-amzn-errortype") ?? "")?.[0];
   try {
@@ -18,7 +18,7 @@ export function explained(host: Host, refusal: Posted, texts: number): Explanati
     const input = kind === "input_too_long" && place !== undefined ? { input: Number(place) } : {};
     return { message: type === undefined ? message : `${type}: ${message}`, kind, ...input };
   } catch {
-    // Another envelope, or a page: the status decides, but for what the header tells.
+    // Another envelope, or an HTML page: the status decides, unless the header names the error.
     return { kind: kindOf(type, "") };
   }
 }
@@ -28,13 +28,13 @@ function kindOf(type: string | undefined, message: string): Explanation["kind"] 
   // #/texts/0: expected maxLength: 2048, actual: 19882 (ScrapeGraphAI/Scrapegraph-ai#400);
   // Input is too long for requested model. (run-llama/llama_index#14118)
   if (/too many input tokens|expected maxLength|input is too long/i.test(message)) return "input_too_long";
-  // An account may reach a model in another region, or by a profile's id only (anthropics/claude-code#1466).
+  // The model may only be available in another region, or only by an inference profile's id (anthropics/claude-code#1466).
   if (/model identifier is invalid|with on-demand throughput isn.t supported/i.test(message))
     return "not_found";
   return KINDS[type ?? ""];
 }
 
-/** Where the status would tell otherwise: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html#…Errors */
+/** Errors whose status alone would mislead: docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html#…Errors */
 const KINDS: Readonly<Record<string, Explanation["kind"]>> = {
   ThrottlingException: "overloaded",
   ServiceQuotaExceededException: "overloaded",

@@ -12,14 +12,14 @@ export interface Role {
   readonly sessionName?: string | undefined;
   readonly externalId?: string | undefined;
   readonly seconds?: number | undefined;
-  /** Of the service that is asked. */
+  /** The region of the STS endpoint. */
   readonly region: string;
 }
 
 const VERSION = "2011-06-15";
 const SECONDS = 3600;
 const TIMEOUT_MS = 10_000;
-/** What CloudTrail shows. */
+/** The session's name in CloudTrail. */
 const SESSION_NAME = "embedgate";
 
 export function assumeRole(host: Host, role: Role, by: Credentials): Promise<Found> {
@@ -35,7 +35,7 @@ export function assumeRole(host: Host, role: Role, by: Credentials): Promise<Fou
   return asked(host, role, form, by);
 }
 
-/** @param token the text of the token's file, which the issuer replaces */
+/** @param token the content of the token file, which the issuer replaces */
 export function assumeRoleByToken(host: Host, role: Role, token: string): Promise<Found> {
   const { arn, sessionName = SESSION_NAME, seconds = SECONDS } = role;
   const form = {
@@ -71,7 +71,7 @@ async function asked(
   const accessKeyId = elementOf(xml, "AccessKeyId");
   const secretAccessKey = elementOf(xml, "SecretAccessKey");
   const sessionToken = elementOf(xml, "SessionToken");
-  // Never with the reply's text: a broken reply may hold the keys themselves.
+  // The reply's text is left out of the message: a broken reply may contain the keys themselves.
   if (!accessKeyId || !secretAccessKey || !sessionToken)
     throw none(host, `the Security Token Service's answer has none for the role ${arn}`);
   return ending(
@@ -99,7 +99,7 @@ async function signed(
   return Object.fromEntries((await signer.sign()).headers);
 }
 
-/** Its code and the role: its message names accounts and users. */
+/** Reports the error code and the role only: the message names accounts and users. */
 function refused({ status, bytes }: Posted, arn: string): Explanation {
   const code = elementOf(new TextDecoder().decode(bytes), "Code") ?? "";
   const word = /^[A-Za-z.]{1,80}$/.test(code) ? code : "no reason given";
@@ -110,7 +110,7 @@ function refused({ status, bytes }: Posted, arn: string): Explanation {
   };
 }
 
-/** The text of the first element of a name. */
+/** The text of the first element with this name. */
 function elementOf(xml: string, name: string): string | undefined {
   const from = xml.indexOf(`<${name}>`);
   const end = from === -1 ? -1 : xml.indexOf(`</${name}>`, from);

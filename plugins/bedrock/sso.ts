@@ -1,6 +1,6 @@
 /**
- * Credentials of IAM Identity Center, by the token that `aws sso login` keeps in ~/.aws/sso/cache. One that is near its expiry is renewed by
- * its refresh token where it has one; the file itself stays the login's. Sources: @aws-sdk/credential-provider-sso, @aws-sdk/token-providers.
+ * Credentials of IAM Identity Center, from the token that `aws sso login` stores in ~/.aws/sso/cache. A token that is about to expire is renewed by
+ * its refresh token, if it has one; the file itself is never written. Sources: @aws-sdk/credential-provider-sso, @aws-sdk/token-providers.
  */
 import type { Host } from "../../src/plugin";
 import { within } from "../within";
@@ -17,12 +17,12 @@ interface Token {
   readonly expiresAt: number;
 }
 
-/** So long before its end a token is renewed. */
+/** A token is renewed this long before it expires. */
 const EARLY_MS = 5 * 60_000;
 const TIMEOUT_MS = 10_000;
 const LATE = "AWS's IAM Identity Center did not answer in time.";
 
-/** Remembers renewed tokens, by the session's name or address. */
+/** Remembers renewed tokens, by the name or address of the session. */
 export function ssoTokens(): SsoTokens {
   const renewed = new Map<string, Token>();
   return async (host, profile, profiles) => {
@@ -113,7 +113,7 @@ async function roleKeys(
   return ending(credentials, expiration);
 }
 
-/** Never with the check's message, which quotes the value. */
+/** The check's own message is left out, because it quotes the value. */
 function readSecret<Schema extends Parameters<Host["read"]>[0]>(
   host: Host,
   schema: Schema,

@@ -1,5 +1,5 @@
 /**
- * Amazon's Titan: one text a call, the tokens in the body. A further Titan is a function here.
+ * Amazon's Titan: one text a call, the token count in the body. A new Titan model is a function here.
  * Sources: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html, …/model-parameters-titan-embed-mm.html
  */
 
@@ -22,7 +22,7 @@ export function titanText2(host: Host): Family {
       embedding_types: ["binary"],
     },
     normalizes: true,
-    // It cannot cut: a token is two bytes at the least, as far as anybody knows.
+    // Titan cannot truncate, so texts are cut at two bytes a token, the fewest that a token is known to have.
     mostOfText: { size: 2 * 8192, of: bytesOf },
     body: ({ texts, dimensions, normalize, types }) => ({
       inputText: texts[0],
@@ -42,7 +42,7 @@ export function titanText1(host: Host): Family {
       dimensions: 1536,
       max_inputs: 1,
       max_input_tokens: 8192,
-      // Nothing is said of their length, and only version 2 has `normalize`.
+      // The documentation does not say whether vectors are normalised, and only version 2 has `normalize`.
       normalized: true,
       task_types: [],
     },
@@ -97,7 +97,7 @@ function titanReply(host: Host): Family["read"] {
     const values = embedding ?? byType?.float;
     if (!values)
       throw host.failure("malformed", `Its reply has no embedding${message ? `: ${message}` : "."}`);
-    // A number for each bit, not a byte for each eight.
+    // One number per bit, not one byte per eight bits.
     const typed = byType?.binary && { binary: Uint8Array.from(byType.binary) };
     return {
       vectors: [{ index: 0, values: host.vector(values), ...(typed && { typed }) }],

@@ -1,5 +1,5 @@
 /**
- * Files imported `with { type: "file" }`: the import gives the file's path, in the executable one inside it.
+ * Files imported `with { type: "file" }`: the import gives the file's path; in the executable, the path inside it.
  * Another kind of asset is another declaration here.
  */
 declare module "*.bin" {

@@ -1,6 +1,6 @@
 /**
- * The model inside: all-MiniLM-L6-v2, 384 dimensions, int8, run in Workers by a kernel of our own. No key, no network.
- * A second built-in model would be a second folder like this one; the facts of this one are in `FACTS`.
+ * The built-in model: all-MiniLM-L6-v2, 384 dimensions, int8, run in Workers by our own kernel. It needs no key and no network.
+ * A second built-in model would be a second folder like this one; this model's facts are in `FACTS`.
  */
 import type { EmbedCall, EmbedReply, Host, KnownFacts, Plugin } from "../../src/plugin";
 import { chooseKernel, KERNELS } from "./kernel-choice";
@@ -17,7 +17,7 @@ const FACTS: KnownFacts = {
   long_input: "average",
   normalized: true,
   price: 0,
-  // Callers send OpenAI's token ids: as text again they fit any model. `native` in the routing file takes WordPiece ids.
+  // Callers send OpenAI's token ids, which are decoded to text. With `native` in the routing file ids are WordPiece ids.
   token_ids: "decode",
 };
 
@@ -49,7 +49,7 @@ const plugin: Plugin = (host) =>
     countsTokens: true,
     isBuiltIn: true,
     coalesce: true,
-    // Two for each core: one embeds, one waits, so that no thread is ever idle between calls.
+    // Two calls per core: one is embedded while the other waits, so that no thread is idle between calls.
     concurrency: 2 * navigator.hardwareConcurrency,
     open({ workers = host.cores, kernel }) {
       const pool = new Pool(workers, () => chooseKernel(kernel), host.failure);

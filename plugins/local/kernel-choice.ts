@@ -1,5 +1,5 @@
 /**
- * Which kernel embeds: the one that the options name, else the fastest that this machine can have. All give the same bits.
+ * Chooses the kernel: the one that the options name, else the fastest that this machine supports. All kernels give bit-identical vectors.
  */
 import type { Setup } from "./messages";
 import { loadNative, type Machine, NATIVE_KERNELS } from "./native";
@@ -9,8 +9,8 @@ export const KERNELS = ["wasm", ...NATIVE_KERNELS] as const;
 export type KernelName = (typeof KERNELS)[number];
 
 /**
- * @param wanted undefined: the fastest. Why a faster one cannot be used is said only if it is named: the answers are
- *   the same without it. Throws the reason when the wanted one cannot be had.
+ * @param wanted undefined: the fastest. The reason why a faster kernel cannot be used is reported only if it was named, since the vectors are
+ * the same without it. Throws the reason when the wanted kernel is not available.
  */
 export async function chooseKernel(
   wanted: KernelName | undefined,

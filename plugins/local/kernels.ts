@@ -1,5 +1,5 @@
 /**
- * The kernels, as a Worker uses them: token ids in, vectors out, by the native code or by kernel.wasm. All give the same bits.
+ * Runs a kernel in a Worker: token ids in, vectors out, by the native code or by kernel.wasm. All kernels give bit-identical vectors.
  * What the numbers mean is in kernel/portable/kernel.ts; this file only knows where they go.
  */
 import { CFunction } from "bun:ffi";
@@ -10,7 +10,7 @@ import type { Native } from "./native";
 import { BATCH_TOKENS, DIMENSIONS } from "./sizes";
 import type { Wasm } from "./wasm";
 
-/** A text has two tokens at least: `[CLS]` and `[SEP]`. */
+/** A text has at least two tokens: `[CLS]` and `[SEP]`. */
 const BATCH_TEXTS = BATCH_TOKENS / 2;
 
 export interface Kernel {

@@ -1,18 +1,18 @@
 /**
- * What the main thread and a Worker say to each other: one job, one answer. Types only.
+ * The messages between the main thread and a Worker: one job, one answer. Types only.
  * Every message must survive a structured clone.
  */
 import type { FailureAbout, FailureKind, Input, LongInput } from "../../src/plugin";
 import type { Native } from "./native";
 import type { Wasm } from "./wasm";
 
-/** A Worker's first message: the kernel that it is to use. */
+/** A Worker's first message: which kernel to use. */
 export type Setup = Native | Wasm;
 
 export interface Job {
   readonly inputs: readonly Input[];
   readonly longInput: LongInput;
-  /** Shared memory of one number; anything but 0 says that nobody waits for the answer any more. */
+  /** Shared memory with one number; any value but 0 means that nobody waits for the answer any more. */
   readonly abandoned: Int32Array<SharedArrayBuffer>;
 }
 
@@ -22,7 +22,7 @@ export interface Embedded {
   readonly kind: "embedded";
   /** [input][DIMENSIONS], each of unit length. */
   readonly vectors: Float32Array<ArrayBuffer>;
-  /** Ids embedded, without `[CLS]` and `[SEP]`. */
+  /** Ids that were embedded, without `[CLS]` and `[SEP]`. */
   readonly tokensByInput: readonly number[];
   readonly truncated: readonly number[];
   readonly averaged: readonly number[];

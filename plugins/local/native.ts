@@ -1,6 +1,6 @@
 /**
- * The native kernel: its code and the model's weights, in memory once for the process, where every Worker uses them in place.
- * Only for x86-64 Linux; elsewhere, or where loading fails, `loadNative` throws the reason and kernel.wasm is used.
+ * The native kernel. Its code and the model's weights are in memory once per process, and every Worker uses them there.
+ * For x86-64 Linux only; elsewhere, or where loading fails, `loadNative` throws the reason and kernel.wasm is used.
  * Another kind of processor is a line in `NATIVE_KERNELS` and in kernel/native/loader.c.
  */
 import { dlopen, type Pointer, ptr, toArrayBuffer } from "bun:ffi";
@@ -10,11 +10,11 @@ import libraryPath from "./kernel/native-linux-x64.so" with { type: "file" };
 import { BATCH_TOKENS } from "./sizes";
 import weightsPath from "./weights/weights.bin" with { type: "file" };
 
-/** In the order of kernel/native/loader.c, which is from the slowest to the fastest. */
+/** In the order of kernel/native/loader.c: from the slowest to the fastest. */
 export const NATIVE_KERNELS = ["sse2", "avx2", "avx512"] as const;
 export type NativeKernel = (typeof NATIVE_KERNELS)[number];
 
-/** Addresses mean the same in every thread, and what lies there stays until the process ends. */
+/** An address is valid in every thread, and its memory stays until the process ends. */
 export interface Native {
   readonly kernel: NativeKernel;
   readonly embedAt: Pointer | bigint;
@@ -30,24 +30,24 @@ const SYMBOLS = {
 
 type Library = ReturnType<typeof openLibrary>;
 
-/** mmap takes no other offsets into a file. */
+/** mmap accepts only offsets that are a multiple of this. */
 const PAGE = 4096;
-/** How much of the weights' first and last bytes is compared with what was found. */
+/** How many of the first and last bytes of the weights are compared with what was found. */
 const SAMPLE = 4096;
-/** The executable's own files are its last part, with little behind the weights. */
+/** The executable's embedded files are at its end, with few bytes after the weights. */
 const SEARCHED_BYTES = 64 * 1024 * 1024;
 
 let loading: Promise<{ readonly library: Library; readonly parametersAt: number }> | undefined;
 /** Weights that had to be copied: the Workers know their address only, so something must hold a reference to them. */
 let copied: Buffer | undefined;
 
-/** What it runs on, in `process`'s words. */
+/** The platform in the words of `process`. */
 export interface Machine {
   readonly platform: string;
   readonly arch: string;
 }
 
-/** The named kernel, ready for use. Throws when this machine cannot have it, with the reason. */
+/** The named kernel, ready for use. Throws the reason when this machine does not support it. */
 export async function loadNative(kernel: NativeKernel, { platform, arch }: Machine): Promise<Native> {
   if (platform !== "linux" || arch !== "x64") throw new Error(`there is none for ${platform}-${arch}`);
   loading ??= load();
@@ -65,8 +65,8 @@ async function load() {
 }
 
 /**
- * The dynamic linker opens files of the disk only, and the executable's are inside it. A file in memory needs no writable folder,
- * no folder that programs may be run from, and leaves nothing behind.
+ * The dynamic linker opens files on disk only, but the library is inside the executable. A memory file needs no writable folder and no folder
+ * that allows execution, and leaves nothing behind.
  */
 function openLibrary() {
   const file = createMemoryFile();
@@ -92,8 +92,8 @@ function openC() {
 }
 
 /**
- * The weights' address, in place where they lie on the disk: a copy would take 14 ms and 23 MB in each process.
- * They are a file of their own, or somewhere in the executable.
+ * The address of the weights, mapped from the disk where possible: a copy would take 14 ms and 23 MB in each process.
+ * The weights are a file of their own, or a part of the executable.
  */
 async function mapWeights(library: Library): Promise<number> {
   const weights = Bun.file(weightsPath);
@@ -107,7 +107,7 @@ async function mapWeights(library: Library): Promise<number> {
     const address = library.symbols.map_file(file, from, size - from);
     if (address === null) return copy();
     const mapped = Buffer.from(toArrayBuffer(address, 0, size - from));
-    // Searched backwards from the last possible start: every page that is read counts as this process's memory.
+    // Searched backwards from the last possible start: every page that is read counts towards the process's memory.
     const place = mapped.lastIndexOf(beginning, mapped.length - weights.size);
     const isWhole = place !== -1 && mapped.subarray(place + lastSample, place + weights.size).equals(end);
     return isWhole ? Number(address) + place : copy();

@@ -1,7 +1,7 @@
 /**
- * Characters whose class (mark, punctuation, format) is younger than the Unicode tables of the reference tokenizer.
- * It takes them for unassigned and leaves them alone; JavaScript's own tables would remove or separate them.
- * To make the table again: put every code point c between an "a" and a "b", and list those that the reference leaves whole and
+ * Characters whose class (mark, punctuation, format) is newer than the Unicode tables of the reference tokenizer.
+ * The reference treats them as unassigned and keeps them; JavaScript's tables would remove or separate them.
+ * To generate the table again: put every code point c between an "a" and a "b", and list those that the reference keeps whole and
  * `Tokenizer` without this table does not.
  */
 const RANGES = `

@@ -1,5 +1,5 @@
 /**
- * From inputs to what the model takes: pieces of at most 254 ids, by the `long_input` policy; and from pieces back to inputs.
+ * Turns inputs into pieces of at most 254 ids for the model, by the `long_input` policy, and the pieces' vectors back into one per input.
  * A new policy is a branch in `cut`.
  */
 import type { Input, LongInput } from "../../src/plugin";
@@ -7,7 +7,7 @@ import type { Refused } from "./messages";
 import { DIMENSIONS, MAX_INPUT_TOKENS } from "./sizes";
 import type { Tokenizer } from "./tokenizer";
 
-/** Ids of the text's own in one piece: `[CLS]` and `[SEP]` take two places. */
+/** Ids of the text itself in one piece: `[CLS]` and `[SEP]` take two places. */
 export const PIECE_TOKENS = MAX_INPUT_TOKENS - 2;
 
 export interface Pieces {
@@ -22,13 +22,13 @@ export interface Pieces {
 /** Ids without `[CLS]` and `[SEP]`. */
 export type Piece = ArrayLike<number>;
 
-/** Cuts every input as `longInput` says. The first input at fault refuses the whole call. */
+/** Cuts every input as `longInput` says. The first invalid input refuses the whole call. */
 export function cut(inputs: readonly Input[], longInput: LongInput, tokenizer: Tokenizer): Pieces | Refused {
   const byInput: Piece[][] = [];
   const truncated: number[] = [];
   const averaged: number[] = [];
   const tokensByInput: number[] = [];
-  // One id more than fits tells that a text is too long; only the other policies need the rest.
+  // One id more than fits is enough to know that a text is too long; only the other policies need the rest.
   const enough = longInput === "truncate" ? PIECE_TOKENS + 1 : undefined;
   for (const [place, input] of inputs.entries()) {
     const refusal = typeof input === "string" ? undefined : refuseUnknownIds(input, place, tokenizer);

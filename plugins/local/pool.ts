@@ -1,7 +1,7 @@
 /**
- * A pool of Workers with a queue: an idle Worker takes a share of the call that had fewest shares taken, so that a single
- * query waits for one share of a large call at most. None is started before it is needed.
- * The main thread only passes messages on; anything that takes time belongs into worker.ts.
+ * A pool of Workers with a queue. An idle Worker takes a share of the call that had the fewest shares taken, so that a single query
+ * waits for at most one share of a large call. Workers are started on demand.
+ * The main thread only passes messages on; anything that takes time belongs in worker.ts.
  */
 import type { EmbedCall, FailureAbout, Host } from "../../src/plugin";
 import { isExecutable } from "./executable";
@@ -16,7 +16,7 @@ const WORKER = isExecutable() ? "./plugins/local/worker.ts" : new URL("./worker.
 
 type PooledCall = Pick<EmbedCall, "inputs" | "longInput" | "signal">;
 
-/** A call that is under way. */
+/** A call in progress. */
 interface Running {
   /** Shares that no Worker has taken yet, in their order. */
   readonly waiting: Task[];
@@ -26,7 +26,7 @@ interface Running {
 interface Task {
   readonly call: Running;
   readonly job: Job;
-  /** The place in the call of the job's first input. */
+  /** The position in the call of the job's first input. */
   readonly first: number;
   readonly promise: Promise<Embedded>;
   readonly resolve: (embedded: Embedded) => void;
@@ -36,14 +36,14 @@ interface Task {
 export class Pool {
   private readonly idle: Worker[] = [];
   private readonly busy = new Map<Worker, Task>();
-  /** Those with shares that wait, from the oldest to the newest. */
+  /** Calls with waiting shares, from the oldest to the newest. */
   private readonly calls = new Set<Running>();
   private closed = false;
 
   private choosing: Promise<Setup> | undefined;
   private setup: Setup | undefined;
 
-  /** @param size Workers at most; @param choose asked once, at the first call, what each Worker is told first; @param failure the host's */
+  /** @param size the most Workers; @param choose called once, at the first call, for each Worker's first message; @param failure the host's */
   constructor(
     private readonly size: number,
     private readonly choose: () => Promise<Setup>,
@@ -52,8 +52,8 @@ export class Pool {
 
   /**
    * Embeds a call's inputs, divided among the Workers.
-   * Rejects with the Worker's refusal, `unavailable` when the Worker died or the pool is closed, `timeout` once the signal fires:
-   * shares that wait are then dropped, those that are embedded end after their present batch.
+   * Rejects with the Worker's refusal, `unavailable` when the Worker died or the pool is closed, `timeout` once the signal fires: waiting
+   * shares are then dropped, and shares in progress end after their present batch.
    */
   async run(call: PooledCall): Promise<Embedded> {
     this.choosing ??= this.choose();
@@ -107,7 +107,7 @@ export class Pool {
     );
   }
 
-  /** Ends the Workers. What was still under way is rejected. */
+  /** Stops the Workers. Calls in progress are rejected. */
   close(): void {
     this.closed = true;
     const failure = this.failure("unavailable", "The local model was closed.");
@@ -132,7 +132,7 @@ export class Pool {
     }
   }
 
-  /** Whose turn it is: of the calls that had fewest shares taken, the oldest. */
+  /** The next call to serve: the oldest of those that had the fewest shares taken. */
   private next(): Running | undefined {
     let next: Running | undefined;
     for (const call of this.calls) {
@@ -156,7 +156,7 @@ export class Pool {
     this.busy.delete(worker);
     this.idle.push(worker);
     if (answer.kind === "embedded") task.resolve(answer);
-    // An abandoned task was rejected when its signal fired.
+    // An abandoned task was already rejected when its signal fired.
     else if (answer.kind === "refused") {
       const failure = this.failure(answer.failure, answer.message, placed(answer.about, task.first));
       // The call has failed, so its remaining shares are dropped.
@@ -166,7 +166,7 @@ export class Pool {
     this.dispatch();
   }
 
-  /** A Worker that died fails its job and is forgotten; the next job starts another one. */
+  /** A Worker that died fails its job and is removed; the next job starts another one. */
   private bury(worker: Worker, why: string): void {
     const task = this.busy.get(worker);
     this.busy.delete(worker);
@@ -178,7 +178,7 @@ export class Pool {
   }
 }
 
-/** A Worker counts inputs from the first of its share. */
+/** A Worker numbers inputs from the first of its share. */
 function placed(about: FailureAbout, first: number): FailureAbout {
   return about.input === undefined ? about : { ...about, input: about.input + first };
 }

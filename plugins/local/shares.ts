@@ -1,27 +1,27 @@
 /**
- * One call, several threads: its inputs in shares of about the same work, and the shares' answers as one.
- * What counts as work is `weigh`; whatever an answer gains by input must be put together in `merge`.
+ * Splits one call over several threads: its inputs into shares of about the same work, and the shares' answers into one.
+ * `weigh` estimates the work; `merge` must combine whatever an answer has per input.
  */
 import type { Input } from "../../src/plugin";
 import type { Embedded } from "./messages";
 
 /**
- * In characters. A share fills about one batch of the model, of some 40 ms of work, which is as long as others wait for it.
- * Less than the smallest is not worth another thread.
+ * In characters. A share fills about one batch of the model, some 40 ms of work, which is the longest that others wait for it.
+ * A share below the minimum is not worth another thread.
  */
 const SHARE = 1024;
 const SMALLEST_SHARE = 256;
 const CHARACTERS_OF_A_TOKEN = 4;
 
 export interface Share {
-  /** The place of its first input in the call. */
+  /** The position of its first input in the call. */
   readonly first: number;
   readonly inputs: readonly Input[];
 }
 
 /**
- * In the order of the inputs, so that the first share at fault holds the first input at fault.
- * @param threads that there are: as many shares, or a multiple, so that they end together
+ * In the order of the inputs, so that the first share that fails holds the first invalid input.
+ * @param threads available; the number of shares is this or a multiple of it, so that they end together
  */
 export function divide(inputs: readonly Input[], threads: number): Share[] {
   const work = inputs.reduce((sum, input) => sum + weigh(input), 0);
@@ -45,7 +45,7 @@ function weigh(input: Input): number {
   return typeof input === "string" ? input.length : input.length * CHARACTERS_OF_A_TOKEN;
 }
 
-/** @param answers one for each share, in their order */
+/** @param answers one per share, in their order */
 export function merge(shares: readonly Share[], answers: readonly Embedded[]): Embedded {
   const [only] = answers;
   if (only !== undefined && answers.length === 1) return only;

@@ -1,18 +1,18 @@
 /**
- * BERT's uncased WordPiece, giving the ids that Python's `tokenizers` gives; test/plugins/local/tokenizer.test.ts holds it to that.
- * Everything takes time linear in the text, whatever the text is. Another model's tokenizer is another file, not an option here.
+ * BERT's uncased WordPiece, with the same ids as Python's `tokenizers`; test/plugins/local/tokenizer.test.ts compares the two.
+ * Every step takes time linear in the text, for any text. Another model's tokenizer is another file, not an option here.
  */
 import { isNewer } from "./newer-characters";
 
 const VOCABULARY_SIZE = 30522;
 /** A word of more characters than this is `[UNK]` as a whole. */
 const MAX_WORD_CHARACTERS = 100;
-/** Text is normalised in slabs of about this many characters, so that a cut text is not normalised to its end. */
+/** Text is normalised in slabs of about this many characters, so that only the needed part of a long text is normalised. */
 const SLAB_CHARACTERS = 4096;
-/** UTF-16 units of marks in a row, more than any word can have that is not `[UNK]`: see `withoutAccents`. */
+/** UTF-16 units of consecutive marks, more than any word can have that is not `[UNK]`: see `withoutAccents`. */
 const MAX_MARKS = 256;
 
-/** These stand for themselves wherever a text has them in exactly this form. */
+/** Special tokens: each keeps its id wherever a text has it in exactly this form. */
 const SPECIAL_TOKEN = /(\[CLS\]|\[SEP\]|\[PAD\]|\[MASK\]|\[UNK\])/;
 
 const PLAIN_ASCII = /^[\t\n\r -~]*$/;
@@ -38,14 +38,14 @@ export class Tokenizer {
   private readonly continuations = new Map<string, number>();
   private readonly longestPiece: number;
 
-  /** @param vocabulary vocab.txt: one piece a line, whose number is its id. Throws when it is not this model's. */
+  /** @param vocabulary vocab.txt: one piece a line; the line's number is its id. Throws for another model's vocabulary. */
   constructor(vocabulary: string) {
     const pieces = vocabulary.trimEnd().split(/\r?\n/);
     if (pieces.length !== VOCABULARY_SIZE) {
       throw new Error(`The vocabulary has ${pieces.length} pieces, not ${VOCABULARY_SIZE}.`);
     }
     let longest = 0;
-    // Of `entries()` it would be half as fast, and the first vector waits for this.
+    // Iterating `entries()` would take twice as long, and the first vector waits for this.
     pieces.forEach((piece, id) => {
       this.beginnings.set(piece, id);
       if (piece.startsWith("##")) this.continuations.set(piece.slice(2), id);
@@ -59,13 +59,13 @@ export class Tokenizer {
 
   /**
    * The text's ids, without `[CLS]` before and `[SEP]` after.
-   * @param enough stops soon after this many ids: a few more may come, but never fewer while text is left.
+   * @param enough stops soon after this many ids: a few more may come, but never fewer while text is left
    */
   encode(text: string, enough = Number.POSITIVE_INFINITY): number[] {
     const ids: number[] = [];
     for (const [place, part] of text.split(SPECIAL_TOKEN).entries()) {
       if (place % 2 === 1) {
-        // `split` with a group gives the matches at the odd places.
+        // `split` with a group puts the matches at the odd positions.
         ids.push(this.special(part));
         continue;
       }
@@ -83,7 +83,7 @@ export class Tokenizer {
     return id;
   }
 
-  /** Greedy: the longest piece that fits, then the longest that continues it, …; one that cannot be continued makes the word unknown. */
+  /** Greedy: the longest piece that fits, then the longest that continues it, …; a word that cannot be continued is unknown. */
   private pushWord(word: string, ids: number[]): void {
     if (isLong(word)) {
       ids.push(this.unknown);
@@ -92,7 +92,7 @@ export class Tokenizer {
     const before = ids.length;
     let pieces = this.beginnings;
     for (let from = 0; from < word.length; pieces = this.continuations) {
-      // Never tries more than the longest piece: 100 characters at most × 18 tries bound the work for a word.
+      // Tries at most the length of the longest piece: 100 characters × 18 tries limit the work for a word.
       let to = Math.min(word.length, from + this.longestPiece);
       let id = pieces.get(word.slice(from, to));
       while (id === undefined && --to > from) id = pieces.get(word.slice(from, to));
@@ -113,7 +113,7 @@ function isLong(word: string): boolean {
   return word.length > 2 * MAX_WORD_CHARACTERS || [...word].length > MAX_WORD_CHARACTERS;
 }
 
-/** Cuts at spaces, where a word ends in any case. */
+/** Cuts at spaces, where a word always ends. */
 function* slabs(text: string): Generator<string> {
   let from = 0;
   while (text.length - from > SLAB_CHARACTERS) {
@@ -129,7 +129,7 @@ function* slabs(text: string): Generator<string> {
 export function words(text: string): readonly string[] {
   if (PLAIN_ASCII.test(text)) return text.toLowerCase().match(ASCII_WORD_OR_PUNCTUATION) ?? [];
   const cleaned = text
-    // Half a surrogate pair becomes U+FFFD, which goes as CONTROL; left as it is, two halves could meet when others go.
+    // Half of a surrogate pair becomes U+FFFD, removed as CONTROL; if it were kept, two halves could meet when other characters are removed.
     .toWellFormed()
     .replace(SPACE, " ")
     .replace(CONTROL, "")
@@ -146,9 +146,9 @@ function unlessNewer(replacement: "" | " $& "): (character: string) => string {
 }
 
 /**
- * NFD takes a letter apart into base and accents; the accents then go.
- * NFD also sorts each run of marks, in quadratic time. So accents go before it too, which changes no other mark's order, and of
- * the few kinds that stay, a run too long for any word of the vocabulary is cut: its word is `[UNK]` either way.
+ * NFD splits a letter into base and accents; the accents are then removed.
+ * NFD also sorts each run of marks, in quadratic time. So accents are removed before it too, which changes no other mark's order; of
+ * the few other kinds, a run too long for any word of the vocabulary is cut: its word is `[UNK]` either way.
  */
 function withoutAccents(text: string): string {
   return text

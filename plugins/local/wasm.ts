@@ -1,5 +1,5 @@
 /**
- * The memory that kernel.wasm works in, one for all Workers of a pool: the weights are in it once, and each Worker takes its own part.
+ * The memory of kernel.wasm, one for all Workers of a pool: it holds the weights once, and each Worker takes its own part.
  * The layout of a part is in kernel/portable/memory.ts.
  */
 import weightsPath from "./weights/weights.bin" with { type: "file" };
@@ -11,18 +11,18 @@ export interface Wasm {
 }
 
 const PAGE = 65_536;
-/** 2 GB of addresses, not of memory. A Worker takes 5 MB, and one that dies does not give them back. */
+/** 2 GB of addresses, not of memory. A Worker takes 5 MB, which are not freed if the Worker dies. */
 const MAX_PAGES = 32_768;
-/** The module has its own few bytes in the first page. */
+/** The module's own few bytes are in the first page. */
 const PARAMETERS_AT = PAGE;
-/** The smallest module that has an instruction of SIMD: a function that makes a v128 and drops it. */
+/** The smallest module with a SIMD instruction: a function that creates a v128 and drops it. */
 const SIMD_MODULE = Uint8Array.from([
   ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 4, 1, 96, 0, 0, 3, 2, 1, 0, 10, 9, 1, 7, 0, 65, 0, 253, 15, 26, 11],
 ]);
-/** Copied piece by piece, because all at once would hold the event loop up for 20 ms. */
+/** Copied piece by piece, because one large copy would block the event loop for 20 ms. */
 const PIECE = 1024 * 1024;
 
-/** @throws Error where WebAssembly has no SIMD: processors without AVX, of which Linux' on x64 have a native kernel */
+/** @throws Error where WebAssembly has no SIMD: processors without AVX, of which those with x64 Linux have a native kernel */
 export async function loadWasm(): Promise<Wasm> {
   if (!WebAssembly.validate(SIMD_MODULE))
     throw new Error(

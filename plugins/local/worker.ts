@@ -1,6 +1,6 @@
 /**
  * A Worker's entry: takes a `Setup`, then `Job`s, and answers each with an `Answer`. It must be among the entry points when the
- * executable is built. Unexpected errors are not caught here: it ends the Worker, and the pool tells the caller and starts another one.
+ * executable is built. Unexpected errors are not caught here: they end the Worker, and the pool tells the caller and starts another one.
  */
 import { readFileSync } from "node:fs";
 import { openKernel } from "./kernels";

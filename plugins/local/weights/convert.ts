@@ -11,13 +11,13 @@ const HIDDEN = 384;
 const LAYERS = 6;
 const POSITIONS = 256;
 const HEAD_SIZE = 32;
-/** Every part starts at a multiple of this many bytes, as SIMD loads like it. */
+/** Every part starts at a multiple of this many bytes, for aligned SIMD loads. */
 const ALIGNMENT = 16;
-/** Outputs that lie side by side in a packed weight matrix, and inputs taken at a time. */
+/** Outputs side by side in a packed weight matrix, and inputs taken at a time. */
 const PANEL = 16;
 const PAIR = 2;
 
-/** Reads tensors by name out of a safetensors file: a JSON header after its length (8 bytes), then the numbers. */
+/** Reads tensors by name from a safetensors file: the length of a JSON header (8 bytes), the header, then the numbers. */
 class Safetensors {
   private readonly header: Record<string, unknown>;
   private readonly dataStart: number;
@@ -46,7 +46,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Numbers of a typed array by place; a place outside it is a mistake of ours, never a 0. */
+/** Numbers of a typed array by index; an index outside it is a bug and throws, and never reads as 0. */
 function at(values: Float32Array | Float64Array | Int8Array, place: number): number {
   const value = values[place];
   if (value === undefined) throw new Error(`Place ${place} is outside a tensor of ${values.length} numbers.`);
@@ -63,7 +63,7 @@ function roundHalfToEven(value: number): number {
 
 interface Quantised {
   readonly values: Int8Array;
-  /** What one step of each row's int8 is worth. */
+  /** The value of one int8 step in each row. */
   readonly scales: Float64Array;
 }
 
