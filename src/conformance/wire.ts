@@ -128,9 +128,11 @@ function bodyOf(text: string): Readonly<Record<string, unknown>> | undefined {
   return typeof body === "object" && body !== null ? { ...body } : undefined;
 }
 
-/** Waits until everything that can run has run; signatures are computed on another thread. */
+/**
+ * Waits until everything that can run has run, or until `enough` holds. A signature is computed on another thread, which may take long
+ * on a busy machine: so up to 2 s, not a number of turns.
+ */
 async function turns(enough?: () => boolean): Promise<void> {
-  const most = enough ? 10_000 : 10;
-  for (let turn = 0; turn < most && !enough?.(); turn++)
-    await new Promise<void>((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 10; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+  for (let ms = 0; enough && ms < 2_000 && !enough(); ms++) await Bun.sleep(1);
 }
