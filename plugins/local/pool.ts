@@ -9,8 +9,8 @@ import type { Answer, Embedded, Job, Setup } from "./messages";
 import { divide, merge } from "./shares";
 
 /**
- * In the executable, entry points keep their path from the repository's root, and there `import.meta.url` is the executable's own:
- * the two need different words.
+ * In the executable an entry point keeps its path from the repository's root, and `import.meta.url` is the executable's own:
+ * so the two cases need different paths.
  */
 const WORKER = isExecutable() ? "./plugins/local/worker.ts" : new URL("./worker.ts", import.meta.url).href;
 

@@ -32,7 +32,7 @@ export const COUNT_WORDS = wordsFor(PLACES) + (PLACES * NAME_BYTES) / WORD_BYTES
 export const openCounts = (words?: BigInt64Array): Counts =>
   words === undefined ? ownCounts() : sharedCounts(words);
 
-/** Without words: two megabytes of them would count with the garbage collector, which lets twice as much garbage stand for it. */
+/** Without shared words: two megabytes of them would count as heap, and the garbage collector would let twice as much garbage stand. */
 function ownCounts(): Counts {
   const places = new Map<string, number>();
   const values: number[] = [];
@@ -53,7 +53,7 @@ function ownCounts(): Counts {
   };
 }
 
-/** Most of what is added is small, and each BigInt that is made is an object. */
+/** Most increments are small, and each new BigInt is an object. */
 const SMALL: readonly bigint[] = Array.from({ length: 1_024 }, (_, number) => BigInt(number));
 
 function sharedCounts(words: BigInt64Array): Counts {

@@ -49,10 +49,10 @@ export function logFailed(
   });
 }
 
-/** A query may hold a key, as Google's clients send it. "" where the request's `Host` makes its address none. */
+/** A query may contain a key, as Google's clients send it. "" if the request's `Host` makes its URL invalid. */
 const pathIn = (url: string) => withoutKeys((URL.parse(url)?.pathname ?? "").slice(0, TEXT_MAX));
 
-/** A key may have been put where a model's id or a part of the base URL belongs. */
+/** A caller may have put a key where a model's id or a part of the base URL belongs. */
 const withoutKeys = (text: string) => text.replaceAll(/\beg-[\w-]{10,}/g, "eg-…");
 
 const knownWithoutKeys = (known: Failed["known"]) =>
