@@ -95,7 +95,9 @@ export async function tryCut(
     underWay.delete(health);
   }
   const { tokens, wholeTo: proved } = health.limit;
-  if (tokens !== undefined || most <= Math.max(proved, lengthMax(target))) return;
+  // Of texts longer than any that is tried, the routing file's limit or the catalogue's says that they fit.
+  const isSaid = most <= (facts.max_input_tokens ?? 0);
+  if (tokens !== undefined || isSaid || most <= Math.max(proved, lengthMax(target))) return;
   const place = pieces.findIndex(({ input }) => tokensMost(input) === most);
   throw tooLongFor(target, proved, place);
 }

@@ -4,6 +4,7 @@
  */
 import type { Health } from "../domain/health";
 import type { EmbedReply, Input } from "../plugin";
+import { tokensAtMost } from "./at-most";
 
 /** What is known about a provider's counts so far. */
 type CountsSeen = Pick<Health, "countsCharacters">;
@@ -43,7 +44,7 @@ function noteCharacters(tokens: number, inputs: readonly Input[], seen: CountsSe
   const mayBe = tokens <= units && tokens * 2 >= units;
   if (!mayBe && !seen.countsCharacters) return;
   const texts = inputs.filter((input) => typeof input === "string");
-  if (texts.length < inputs.length || !areWords(texts.join(" "))) return;
+  if (texts.length < inputs.length) return;
   // Some servers strip blanks from a text's ends before they count.
   const counts = (lengthOf: (text: string) => number) => {
     const [least, most] = [texts.map((text) => text.trim()), texts].map((all) =>
@@ -51,8 +52,14 @@ function noteCharacters(tokens: number, inputs: readonly Input[], seen: CountsSe
     );
     return tokens >= (least ?? 0) && tokens <= (most ?? 0);
   };
-  seen.countsCharacters = counts((text) => [...text].length) || counts(({ length }) => length);
+  const isCharacters = () => counts((text) => [...text].length) || counts(({ length }) => length);
+  if (areWords(texts.join(" "))) seen.countsCharacters = isCharacters();
+  // In other texts a count of characters may be one of tokens too, unless no vocabulary has as many.
+  else if (!seen.countsCharacters && tokens > mostOf(texts)) seen.countsCharacters = isCharacters();
 }
+
+/** With two marks each. */
+const mostOf = (texts: readonly string[]) => texts.reduce((sum, text) => sum + tokensAtMost(text) + 2, 0);
 
 const WORDS_CHARACTERS_MIN = 16;
 

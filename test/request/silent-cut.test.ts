@@ -274,6 +274,13 @@ describe("usage that is not a token count", () => {
     expect(await usage("你好", 2, [[FOX, 43]])).toEqual([2, "estimated"]);
   });
 
+  test("characters of code, more than any vocabulary's tokens (infinity-emb 0.0.78: 266 for 249), are estimated from the first text on", async () => {
+    const code = "if(x[12]!=0){y+=z[k];}\na->b(&c);".repeat(8);
+    expect(await usage(code, code.length)).toEqual([Math.ceil(code.length / 4), "estimated"]);
+    // So many tokens as characters are possible where each is a token.
+    expect(await usage("!?!?!?!?", 8)).toEqual([8, null]);
+  });
+
   test("impossible counts are replaced by estimates", async () => {
     expect(await usage("ok", 4_000)).toEqual([1, "estimated"]);
     expect(await usage("two words", 0)).toEqual([3, "estimated"]);
