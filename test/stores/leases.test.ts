@@ -8,7 +8,7 @@ import type { Outside } from "../../src/domain/outside";
 import { realOutside } from "../../src/network/real-outside";
 import { LOOK_MS } from "../../src/stores/postgres/leases";
 import type { Stores } from "../../src/stores/stores";
-import { POSTGRES_URL, type PostgresDatabase, postgresDatabase } from "./databases";
+import { POSTGRES_URL, type PostgresDatabase, postgresDatabase, wayToPostgres } from "./databases";
 import { holdingOf, rowOf, underWay } from "./rows";
 
 const DEFAULTS = () => ({});
@@ -285,6 +285,30 @@ describe.skipIf(POSTGRES_URL === undefined)("leases of credits", () => {
     expect(await spend(ledger, 20)).toMatchObject({ taken: 10n, short: 10n, remaining: 0n });
     await ledger.close();
     expect(await account(database)).toMatchObject({ credits: 0n, held: 0n, held_usd: 0n });
+  });
+
+  test("what was leased is given back, though nobody heard whether it had been", async () => {
+    await using database = postgresDatabase();
+    using way = wayToPostgres();
+    const looks = createLooks();
+    let isHasty = false;
+    const stores = await database.open(
+      { alarm: (ms, ring) => looks.alarm(isHasty && ms !== LOOK_MS ? Math.min(ms, 100) : ms, ring) },
+      { serves: { process: null, fenced: NOT_FENCED }, creditLease: 1, url: way.url },
+    );
+    await stores.openWorkspaces(DEFAULTS).create("team", {}, CREDITS);
+    await spend(stores.openLedger(), 5, 20);
+    looks.now();
+    way.be("frozen");
+    isHasty = true;
+    // It is asked for, and lost on its way.
+    looks.now();
+    await Bun.sleep(200);
+    expect((await leased(database)).leased).toBe(160n);
+    isHasty = false;
+    way.be("open");
+    expect(await untilLeased(database, 0n, looks)).toBe(0n);
+    expect(await account(database)).toMatchObject({ credits: CREDITS - 5n, held: 0n });
   });
 
   test("what arrives late at the database changes nothing", async () => {
