@@ -32,7 +32,12 @@ for (const { name, isThere, make } of KINDS) {
       expect((await records.takeExpired(NOON + 10)).toSorted()).toEqual(["file-2", "file-3"]);
       expect(await records.isKnown("file-1")).toBe(true);
       expect(await records.isKnown("file-2")).toBe(false);
+      expect(await records.namesAny("file-1")).toBe(true);
       expect(await records.removeFile("file-4")).toBeUndefined();
+      // The batch is open still.
+      expect(await records.namesAny("file-1")).toBe(true);
+      await records.change("batch_1", { status: "cancelled" });
+      expect([await records.namesAny("file-1"), await records.namesAny("file-2")]).toEqual([false, true]);
       expect(await records.isKnown("file-4")).toBe(false);
     });
 
