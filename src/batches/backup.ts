@@ -1,6 +1,6 @@
 /**
- * The folder of batches' files in a backup, and back: what the database's copy names must be in the folder's copy. Files never change once
- * they have their name, but may be deleted at any moment; a batch at work appends to its work file, which goes when it ends.
+ * Copies the folder of batches' files into a backup, and restores it: the copy must have every file that the database's copy names. A finished
+ * file never changes, but may be deleted at any moment. A running batch appends to its work file, and deletes it at the end.
  */
 import { Database } from "bun:sqlite";
 import {
@@ -26,7 +26,7 @@ import { GatewayError } from "../domain/errors";
 import { PRIVATE_FILE } from "../machine/private-files";
 import { MARKER, PRIVATE_FOLDER, WORK } from "./folder";
 
-/** What of the files is in a copy. */
+/** The files of a copy. */
 export interface Copied {
   readonly folder: string;
   readonly count: number;
@@ -39,7 +39,7 @@ export interface Copied {
 interface Named {
   /** Ids. */
   readonly files: readonly string[];
-  /** Ids of batches that are at work: they may have a work file. */
+  /** Ids of running batches, which may have a work file. */
   readonly batches: readonly string[];
 }
 
@@ -75,8 +75,8 @@ export interface FilesBackup extends Beside {
 }
 
 /**
- * What is deleted while the database is copied is kept, and what its copy names is completed afterwards; the database is to be copied again
- * where a batch at work has ended meanwhile and taken its work file with it.
+ * Files that are deleted while the database is copied are copied before; files that are new in the database's copy are copied afterwards. The
+ * database must be copied again if a batch began and ended in between, because its work file is gone.
  * @param from the folder; there may be none
  * @param to the copy's name
  * @throws GatewayError database_unavailable where `to` exists
@@ -98,7 +98,7 @@ export function openFilesBackup(from: string, to: string, now: number): FilesBac
     });
   }
 
-  /** In its state of now, which may have more than the database's copy: what it has more is settled by whoever goes on with it. */
+  /** It may be newer than the database's copy: the process that continues the batch settles the lines that the database lacks. */
   function copyWork(batch: string): boolean {
     const name = batch + WORK;
     const open = work.get(name);
@@ -142,8 +142,7 @@ export function openFilesBackup(from: string, to: string, now: number): FilesBac
 }
 
 /**
- * Puts a backup's files into the folder. The one that was there is kept as `kept`; one that cannot be renamed, such as a mounted one, gets
- * them beside its own.
+ * Restores a backup's files. The existing folder is renamed to `kept`; if it cannot be renamed, such as a mount point, the files are added to it.
  * @param database as it was restored
  */
 export function restoreFiles(

@@ -1,7 +1,7 @@
 /**
- * Whether the folder of files is the one that the database knows: a folder that is not mounted is an empty one, in which a machine would find
- * no file of the others and put its own where they find none. A file in the folder, `file-folder`, has an id; a row of the same name among
- * the database's files has it too.
+ * Detects that the shared folder of files is not mounted. Without the mount there is an empty local folder: the machine would not find the
+ * other machines' files, and they would not find its own. The file `file-folder` in the folder holds an id, and so does a row of that name
+ * in the database's table of files; the two must be equal.
  */
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -13,26 +13,26 @@ import { PRIVATE_FILE } from "../machine/private-files";
 import { full, MARKER, PRIVATE_FOLDER } from "./folder";
 
 export interface Marker {
-  /** Where a file may be written, the first one marks the folder. @throws GatewayError busy where it is another folder */
+  /** @param writes create the marker if the database has none yet @throws GatewayError busy if it is another folder */
   check(writes?: boolean): Promise<void>;
-  /** As it was found last. */
+  /** The result of the last check. */
   isRightNow(): boolean;
-  /** The same, and it is looked at again for the next time. */
+  /** The same, and starts another check for the next call. */
   isRight(): boolean;
-  /** It is not looked at any more. */
+  /** Ends the repeated checks. */
   close(): void;
 }
 
-/** No workspace is called so: nobody is shown the row. */
+/** No workspace has this name, so that no caller sees the row. */
 const NOBODY = "";
 const CHECKED_FOR_MS = 5_000;
-/** While it is another folder. */
+/** Time between checks while the folder is wrong. */
 const AGAIN_MS = 10_000;
 
 interface MarkerParts {
   readonly records: Pick<BatchRecords, "file" | "putFile" | "namesAny">;
   readonly path: string;
-  /** The database is this machine's alone: a folder that was deleted may be begun anew once nothing in it is missed. */
+  /** No other machine uses the database: a deleted folder may be created anew if the database names no file. */
   readonly isAlone: boolean;
   readonly outside: Pick<Outside, "now" | "monotonic" | "alarm" | "log">;
   /** The folder is there again. */
