@@ -138,5 +138,5 @@ function seededRandom(seed: number): () => number {
 
 /** Turns of the event loop until all promises that can settle have settled; streams and bodies take more than one turn. */
 async function everythingRan(): Promise<void> {
-  for (let turn = 0; turn < 4; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 8; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
 }
