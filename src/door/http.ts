@@ -244,10 +244,7 @@ export function createDoor(parts: DoorParts) {
     startedAt,
     now: outside.now(),
   });
-  const noSuchPath = new GatewayError(
-    "unknown_path",
-    "Unknown path: for clients of OpenAI's API the base URL ends in /v1. /swagger lists all paths.",
-  );
+  const noSuchPath = new GatewayError("unknown_path", UNKNOWN_PATH);
 
   function handlerOf(path: WirePath, pattern: string): (visit: Visit) => Promise<Response> {
     if (path.does === "embed") return (visit) => embeddings(path, pattern, visit);
@@ -382,9 +379,11 @@ export function createDoor(parts: DoorParts) {
 /** Whose bodies those are that need no key: no workspace is called so. */
 const NOBODY = "";
 
-const noAddress = new GatewayError("invalid", "The header 'Host' is not a host name with an optional port.", {
-  field: "Host",
-});
+const UNKNOWN_PATH =
+  "Unknown path: for clients of OpenAI's API the base URL ends in /v1. /swagger lists all paths.";
+
+const BAD_HOST = "The header 'Host' is not a host name with an optional port.";
+const noAddress = new GatewayError("invalid", BAD_HOST, { field: "Host" });
 
 const clientGone = () => new GatewayError("cancelled", "The client closed the connection.");
 
