@@ -6,6 +6,7 @@ import type { Charge, Holding } from "../../books/balances";
 import { ANSWERED, INTERRUPTED, type Ledger, OWED_ROWS_MAX, OWN_WORKSPACE } from "../../books/ledger";
 import type { LedgerRow } from "../../books/ledger-row";
 import { ceilingOf, FEMTO_CREDITS_PER_MICRO_CREDIT } from "../../books/money";
+import { Ending } from "../../domain/ending";
 import { asGatewayError } from "../../domain/errors";
 import type { Outside } from "../../domain/outside";
 import type { Base } from "./base";
@@ -46,6 +47,7 @@ type Work =
 type Begun = Held | undefined;
 
 const FEW = 2;
+const PAY_EVERY_MS = 1_000;
 
 export function openPostgresLedger(
   { pool, clock }: Base,
@@ -67,6 +69,8 @@ export function openPostgresLedger(
   const nearTheEndOf = new WeakMap<object, Map<string, NearTheEnd>>();
   let owed: readonly LedgerRow[] = [];
   let paying: Promise<void> | undefined;
+  let isPayingInTime = false;
+  const ending = new Ending();
 
   const refusing = createRefusing(process);
   const committing = createCommitting<Work>(pool, { together, alone }, outside);
@@ -312,6 +316,18 @@ export function openPostgresLedger(
       });
   }
 
+  /** A row may hold credits until it is paid: that does not wait for a next request. */
+  async function payInTime(): Promise<void> {
+    if (isPayingInTime) return;
+    isPayingInTime = true;
+    do {
+      await outside.sleep(PAY_EVERY_MS, ending).catch(() => undefined);
+      payBeside();
+      await paying;
+    } while (owed.length > 0 && !ending.aborted);
+    isPayingInTime = false;
+  }
+
   return {
     async begin(row, { estimate, terms, reserve }: Holding, until = Number.POSITIVE_INFINITY) {
       instance.assertAlive();
@@ -337,10 +353,12 @@ export function openPostgresLedger(
     },
     owe(row) {
       if (owed.length >= OWED_ROWS_MAX) return false;
+      void payInTime();
       owed = [...owed, isRefusal(row) ? { ...row, user: null, metadata: null } : row];
       return true;
     },
     async close() {
+      ending.abort("closed");
       await paying;
       await pay(settleUntil(monotonic(), Number.POSITIVE_INFINITY));
       await committing.idle();
