@@ -2,9 +2,10 @@
  * `bun run check`: types, lint, all tests; ends with the line `N passed, N failed`. Types and lint count as one test each.
  * A new kind of check is a line of STEPS.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { Glob } from "bun";
 
 interface Tally {
   readonly passed: number;
@@ -112,11 +113,26 @@ const WITHOUT_SIMD = [
   "test/plugins/openai.test.ts",
 ];
 
-/** What gateways keep, once more with PostgreSQL behind them, where there is one (.ci/postgres.sh). */
-const ON_POSTGRES = ["balances", "caps", "charges", "usage", "abandoned", "refusals"]
-  .map((name) => `test/books/${name}.test.ts`)
-  .concat("test/callers/auth.test.ts", "test/callers/bootstrap.test.ts")
-  .concat("test/batches/batches.test.ts");
+const OPENER = join(folder, "test/gateway.ts");
+
+/** Whether a test file opens a gateway in its own process: it imports the opener, itself or by a helper. */
+function opensGateway(path: string, seen = new Set<string>()): boolean {
+  if (path === OPENER) return true;
+  if (seen.has(path) || !path.startsWith(join(folder, "test/")) || !existsSync(path)) return false;
+  seen.add(path);
+  const imports = [...readFileSync(path, "utf8").matchAll(/ from "(\.[^"]*)"/g)];
+  return imports.some(([, name = ""]) => opensGateway(`${join(dirname(path), name)}.ts`, seen));
+}
+
+/** Of these wings, what opens a database is run once more with PostgreSQL behind it, where there is one (.ci/postgres.sh). test/stores has its own way to both. */
+const ON_BOTH = /^test\/(?:(?:admin|books|callers|door|request)\/|batches\/batches\.test)/;
+/** They open a gateway for each of hundreds of cases, or of cases drawn at random, about vectors alone. */
+const ON_SQLITE_ALONE = /\/(?:own-vector|vector-fields)\.test\.ts$/;
+
+const onPostgres = () =>
+  [...new Glob("test/**/*.test.ts").scanSync({ cwd: folder })]
+    .filter((path) => ON_BOTH.test(path) && !ON_SQLITE_ALONE.test(path) && opensGateway(join(folder, path)))
+    .sort();
 
 const STEPS: readonly (() => Promise<Tally>)[] = [
   () => asOneTest("types", [process.execPath, "x", "tsc", "--noEmit", "-p", "."]),
@@ -133,7 +149,7 @@ const STEPS: readonly (() => Promise<Tally>)[] = [
   async () =>
     process.env.EMBEDGATE_TEST_POSTGRES === undefined
       ? { passed: 0, failed: 0 }
-      : tests("tests on PostgreSQL", ON_POSTGRES, { EMBEDGATE_TEST_DATABASE: "postgres" }),
+      : tests("tests on PostgreSQL", onPostgres(), { EMBEDGATE_TEST_DATABASE: "postgres" }),
   // As on a processor without AVX, where JavaScriptCore has no SIMD in WebAssembly.
   () => tests("tests without SIMD", WITHOUT_SIMD, { BUN_JSC_useWasmSIMD: "false" }),
 ];

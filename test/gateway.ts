@@ -20,6 +20,8 @@ export interface Opening {
   readonly yaml: string;
   readonly outside?: Partial<Outside>;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Whether the test reads the database's file, `data/embedgate.db` in the gateway's folder: with PostgreSQL, a copy of the ledger stands there. */
+  readonly readsFile?: boolean;
 }
 
 export interface OpenGateway extends AsyncDisposable {
@@ -56,21 +58,36 @@ models:
   chat: { embeddings: false }
 `;
 
-/** Set by .ci/check.ts, which runs tests about money and keys a second time. Tests that write into SQLite's file are skipped then. */
+/**
+ * Set by .ci/check.ts, which runs all tests that open a gateway in their own process a second time. Then these stay on SQLite, or are skipped:
+ * - those whose routing file names a database, and those that write into SQLite's file or lock it, as they are about it (`skipIf(ON_POSTGRES)`);
+ * - those on a virtual clock, which stands still until a server has answered: test/sim/machines has a PostgreSQL with a virtual clock of its own;
+ * - those of src/books and src/db on a store of their own (`openStore`), and those that start a process (test/serving.ts): test/stores judges
+ *   PostgreSQL's part of the first, and drills of it (test/stores/drills.test.ts) the second.
+ */
 export const ON_POSTGRES = process.env.EMBEDGATE_TEST_DATABASE === "postgres";
 
-export async function openGateway({ yaml, outside, environment = {} }: Opening): Promise<OpenGateway> {
+export async function openGateway({
+  yaml,
+  outside,
+  environment = {},
+  readsFile = false,
+}: Opening): Promise<OpenGateway> {
   const folder = mkdtempSync(join(tmpdir(), "embedgate-test-"));
   const file = join(folder, "gateway.yaml");
-  const database = ON_POSTGRES && !/^database:/m.test(yaml) ? postgresDatabase() : undefined;
-  const copied = database && copiedTo(join(folder, "data/embedgate.db"), database);
+  const isVirtual = outside?.alarm !== undefined || outside?.monotonic !== undefined;
+  const isOnPostgres = ON_POSTGRES && !isVirtual && !/^"?database"?:/m.test(yaml);
+  const database = isOnPostgres ? postgresDatabase() : undefined;
+  const copied = readsFile && database && copiedTo(join(folder, "data/embedgate.db"), database);
   writeFileSync(file, database ? onServer(yaml, database) : yaml);
   const logs: LogLine[] = [];
   const world: Outside = {
     ...realOutside,
     environment,
     readFile: async () => undefined,
-    log: (level, message, about) => logs.push({ level, message, about }),
+    log(level, message, about) {
+      if (message !== SAID_ON_POSTGRES) logs.push({ level, message, about });
+    },
     ...outside,
   };
   const loaded = await loadConfig({
@@ -88,7 +105,7 @@ export async function openGateway({ yaml, outside, environment = {} }: Opening):
   async function send(path: string, init: RequestInit = {}): Promise<Sent> {
     const response = await gateway.door.handle(new Request(new URL(path, "http://localhost:8080"), init));
     const text = await response.text();
-    await copied?.refresh();
+    if (copied) await copied.refresh();
     return { status: response.status, headers: response.headers, text, json: parsed(text) };
   }
 
@@ -110,6 +127,9 @@ export async function openGateway({ yaml, outside, environment = {} }: Opening):
     },
   };
 }
+
+/** About connections, at each start. */
+const SAID_ON_POSTGRES = "connections to PostgreSQL, at most";
 
 /** The routing file with the server's database. */
 function onServer(yaml: string, { yaml: own }: PostgresDatabase): string {

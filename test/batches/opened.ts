@@ -78,7 +78,7 @@ export async function openBatching(
   yaml = YAML,
   outside: Parameters<typeof openGateway>[0]["outside"] = {},
 ): Promise<Batching> {
-  const open = await openGateway({ yaml, outside: { fetch, ...outside } });
+  const open = await openGateway({ readsFile: true, yaml, outside: { fetch, ...outside } });
   await open.gateway.batches?.runner.start(true);
   return { open, ...batchesOf(open), [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
 }

@@ -39,7 +39,7 @@ async function openVendor(yaml: string, vendor: Vendor): Promise<OpenGateway> {
     const data = input.map((_text, index) => ({ index, embedding: [0.6, 0.8] }));
     return Response.json({ data, usage: { prompt_tokens: 2 * input.length } });
   };
-  const opened = await openGateway({ yaml, outside: { fetch } });
+  const opened = await openGateway({ readsFile: true, yaml, outside: { fetch } });
   await opened.gateway.workspaces.create("team", {}, 1_000n);
   return opened;
 }

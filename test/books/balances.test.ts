@@ -95,7 +95,7 @@ describe("credits", () => {
 
   test("a workspace is created at its first request with the credits of the routing file, once", async () => {
     const yaml = `workspace_defaults: { credits: 0.000004 }\n${YAML}`;
-    await using open = await openGateway({ yaml });
+    await using open = await openGateway({ readsFile: true, yaml });
     const { key } = await open.gateway.keys.create("ci", "new");
     const headers = { authorization: `Bearer ${key}` };
     const ask = () => open.post({ model: "one", input: "two words" }, headers);
@@ -126,7 +126,7 @@ describe("credits", () => {
       await released.promise;
       return Response.json({ data: [{ index: 0, embedding: [0.6, 0.8] }], usage: { prompt_tokens: 2 } });
     };
-    const open = await openGateway({ yaml: WIRE, outside: { fetch } });
+    const open = await openGateway({ readsFile: true, yaml: WIRE, outside: { fetch } });
     await open.gateway.workspaces.create("team", {}, microCredits);
     const { key } = await open.gateway.keys.create("ci", "team");
     const sent = open.post({ model: "m", input: "two words" }, { authorization: `Bearer ${key}` });
@@ -258,7 +258,7 @@ describe("rate limits", () => {
   test("requests a minute: 429 with Retry-After, and the six headers that clients read", async () => {
     let now = 0;
     const yaml = `${YAML}\nworkspace_defaults: { requests_per_minute: 2, tokens_per_minute: 100 }\n`;
-    await using open = await openGateway({ yaml, outside: { monotonic: () => now } });
+    await using open = await openGateway({ readsFile: true, yaml, outside: { monotonic: () => now } });
     const ask = () => open.post({ model: "one", input: "two words" });
     const first = await ask();
     expect(Object.fromEntries([...first.headers].filter(([name]) => name.startsWith("x-ratelimit")))).toEqual(
@@ -285,7 +285,7 @@ describe("rate limits", () => {
 
   test("tokens a minute are corrected by the provider's count", async () => {
     const yaml = `${YAML}\nworkspace_defaults: { tokens_per_minute: 10 }\n`;
-    await using open = await openGateway({ yaml, outside: { monotonic: () => 0 } });
+    await using open = await openGateway({ readsFile: true, yaml, outside: { monotonic: () => 0 } });
     // Estimated at four tokens and counted as eight, then at two and counted as four: by the estimates a third request would pass.
     expect((await open.post({ model: "one", input: "a b c d e f g h" })).status).toBe(200);
     expect((await open.post({ model: "one", input: "a b c d" })).status).toBe(200);

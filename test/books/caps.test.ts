@@ -25,7 +25,7 @@ describe("caps", () => {
   test("the error says the cap, what was spent, what was asked for, and until when; without amounts if prices are hidden", async () => {
     const told = async (policies: object) => {
       const outside = { now: () => Date.UTC(2027, 0, 31, 12) };
-      await using open = await openGateway({ yaml: YAML, outside });
+      await using open = await openGateway({ readsFile: true, yaml: YAML, outside });
       const settings = { cap_usd_per_day: 0.000_002, policies };
       await open.gateway.workspaces.create("team", settings, undefined);
       const headers = { authorization: `Bearer ${(await open.gateway.keys.create("ci", "team")).key}` };
@@ -43,7 +43,7 @@ describe("caps", () => {
   test("a day's cap resets the next day, a month's does not", async () => {
     let now = Date.UTC(2027, 0, 15, 23, 59);
     const yaml = `${YAML}\nworkspace_defaults: { cap_usd_per_day: 0.000002, cap_usd_per_month: 0.000004 }\n`;
-    await using open = await openGateway({ yaml, outside: { now: () => now } });
+    await using open = await openGateway({ readsFile: true, yaml, outside: { now: () => now } });
     const ask = async () => (await open.post({ model: "one", input: "two words" })).status;
     expect([await ask(), await ask()]).toEqual([200, 402]);
     now += 120_000;
@@ -69,7 +69,7 @@ describe("caps", () => {
     let now = Date.UTC(2027, 0, 15, 4, 59, 59, 500);
     const inZone = zone === "" ? "" : `, cap_time_zone: ${zone}`;
     const yaml = `${YAML}\nworkspace_defaults: { ${caps}${inZone} }\n`;
-    await using open = await openGateway({ yaml, outside: { now: () => now } });
+    await using open = await openGateway({ readsFile: true, yaml, outside: { now: () => now } });
     const ask = () => open.post({ model: "one", input: "two words" });
     expect((await ask()).status).toBe(200);
     const refused = await ask();
@@ -84,6 +84,7 @@ describe("caps", () => {
 
   test("a workspace's own time zone comes before the routing file's", async () => {
     const { gateway } = await openGateway({
+      readsFile: true,
       yaml: `${YAML}\nworkspace_defaults: { cap_time_zone: Asia/Tokyo }\n`,
     });
     await gateway.workspaces.create("team", { cap_usd_per_day: 1 }, null);

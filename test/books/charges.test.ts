@@ -34,7 +34,7 @@ providers: { wire: { plugin: openai, base_url: "http://upstream/v1" } }
 models: { m: { routes: [ { provider: wire } ], price: ${price}, dimensions: 2 } }
 `;
       for (const credits of [null, 1_000_000_000n]) {
-        await using open = await openGateway({ yaml, outside: { fetch } });
+        await using open = await openGateway({ readsFile: true, yaml, outside: { fetch } });
         await open.gateway.workspaces.create("team", {}, credits);
         const { key } = await open.gateway.keys.create("ci", "team");
         const exact = microCreditsPerToken(price, { creditsPerUsd: rate, markup });
@@ -53,7 +53,7 @@ models: { m: { routes: [ { provider: wire } ], price: ${price}, dimensions: 2 } 
 
   test("the last micro-credit pays for fifty tokens at 0.02 micro-credits, and for no more", async () => {
     const yaml = `${WIRED}models: { m: { routes: [ { provider: wire } ], price: 0.02, dimensions: 2 } }`;
-    await using open = await openGateway({ yaml, outside: { fetch } });
+    await using open = await openGateway({ readsFile: true, yaml, outside: { fetch } });
     await open.gateway.workspaces.create("team", {}, 1n);
     const { key } = await open.gateway.keys.create("ci", "team");
     const statuses: number[] = [];
@@ -68,7 +68,7 @@ models: { m: { routes: [ { provider: wire } ], price: ${price}, dimensions: 2 } 
   a: { routes: [ { provider: wire } ], price: 0.5, dimensions: 2 }
   b: { routes: [ { provider: wire } ], price: 0.5, dimensions: 2 }
 `;
-    await using open = await openGateway({ yaml, outside: { fetch } });
+    await using open = await openGateway({ readsFile: true, yaml, outside: { fetch } });
     await open.gateway.workspaces.create("team", {}, null);
     const { key } = await open.gateway.keys.create("ci", "team");
     // One request pays 1, the other 0, each time.

@@ -10,7 +10,7 @@ import fc from "fast-check";
 import { picoUsdPerToken, usdOf } from "../../src/books/money";
 import { openStore } from "../../src/db/open";
 import { realOutside } from "../../src/network/real-outside";
-import { FAKE_YAML, type OpenGateway, openGateway } from "../gateway";
+import { FAKE_YAML, ON_POSTGRES, type OpenGateway, openGateway } from "../gateway";
 
 interface Row {
   readonly [column: string]: unknown;
@@ -32,7 +32,7 @@ describe("a row", () => {
   test("says who, when, what, where, how much, and how the tokens were counted", async () => {
     let monotonic = 0;
     const outside = { now: () => 1_790_000_000_000, monotonic: () => monotonic++ };
-    await using open = await openGateway({ yaml: PRICED, outside });
+    await using open = await openGateway({ readsFile: true, yaml: PRICED, outside });
     const { id, key } = await open.gateway.keys.create("ci", "team-a");
     const sent = await open.post(
       {
@@ -85,21 +85,24 @@ describe("a row", () => {
     ]);
   });
 
-  test("is committed before the answer: another process reads it before the body is read", async () => {
-    await using open = await openGateway({ yaml: FAKE_YAML });
-    const response = await open.gateway.door.handle(
-      new Request("http://localhost/v1/embeddings", {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ model: "fake", input: "a" }),
-      }),
-    );
-    expect(rowsOf(open)).toHaveLength(1);
-    await response.text();
-  });
+  test.skipIf(ON_POSTGRES)(
+    "is committed before the answer: another process reads it before the body is read",
+    async () => {
+      await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML });
+      const response = await open.gateway.door.handle(
+        new Request("http://localhost/v1/embeddings", {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify({ model: "fake", input: "a" }),
+        }),
+      );
+      expect(rowsOf(open)).toHaveLength(1);
+      await response.text();
+    },
+  );
 
   test("of a failure has its status and error, and neither tokens nor cost", async () => {
-    await using open = await openGateway({ yaml: PRICED, outside: { random: () => 0 } });
+    await using open = await openGateway({ readsFile: true, yaml: PRICED, outside: { random: () => 0 } });
     await open.post({ model: "fake-nan", input: "a" });
     await open.post({ model: "nope", input: "a" });
     await open.post("{");
@@ -119,6 +122,7 @@ describe("a row", () => {
 
   test("exists for a client that disconnected too, as 499", async () => {
     await using open = await openGateway({
+      readsFile: true,
       yaml: `${FAKE_YAML}\n  fake-stuck: { routes: [ { provider: fake } ] }`,
     });
     const gone = new AbortController();
@@ -135,6 +139,7 @@ describe("a row", () => {
 
   test("that cannot be written makes the answer a 503: an answer without a row would be a lost token", async () => {
     await using open = await openGateway({
+      readsFile: true,
       yaml: FAKE_YAML,
       outside: { monotonic: advancing(), sleep: shortOnly },
     });
@@ -158,6 +163,7 @@ describe("a row", () => {
 
   test("of a failure that cannot be written is written once it can be, with the answer that was given instead", async () => {
     await using open = await openGateway({
+      readsFile: true,
       yaml: FAKE_YAML,
       outside: { monotonic: advancing(), sleep: shortOnly },
     });
@@ -172,16 +178,20 @@ describe("a row", () => {
   });
 
   test("counts upstream what providers counted, also for unusable answers", async () => {
-    await using open = await openGateway({ yaml: PRICED, outside: { sleep: shortOnly, random: () => 0 } });
+    await using open = await openGateway({
+      readsFile: true,
+      yaml: PRICED,
+      outside: { sleep: shortOnly, random: () => 0 },
+    });
     await open.post({ model: "fake-nan", input: "three words here" });
     expect(rowsOf(open)).toMatchObject([
       { status: 502, tokens: 0, tokens_upstream: 9, tokens_billed: 0, cost_pico_usd: 0 },
     ]);
   });
 
-  test("is begun before the first call, and says interrupted after a crash", async () => {
+  test.skipIf(ON_POSTGRES)("is begun before the first call, and says interrupted after a crash", async () => {
     const yaml = `${FAKE_YAML}\n  fake-stuck: { routes: [ { provider: fake } ] }`;
-    await using open = await openGateway({ yaml });
+    await using open = await openGateway({ readsFile: true, yaml });
     const gone = new AbortController();
     const sent = open.send("/v1/embeddings", {
       method: "POST",
@@ -220,7 +230,7 @@ const shortOnly = (ms: number) => (ms < 1_000 ? Promise.resolve() : new Promise<
 describe("usage", () => {
   test("sums by model, workspace, key and UTC day, from a given time on", async () => {
     let now = Date.UTC(2026, 0, 1, 23, 59);
-    await using open = await openGateway({ yaml: PRICED, outside: { now: () => now } });
+    await using open = await openGateway({ readsFile: true, yaml: PRICED, outside: { now: () => now } });
     const { id, key } = await open.gateway.keys.create("ci", "team-a");
     const headers = { authorization: `Bearer ${key}` };
     await open.post({ model: "dear", input: "one two three" }, headers);

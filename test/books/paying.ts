@@ -18,7 +18,7 @@ export async function workspaceWith(
   microCredits: bigint | null,
   { yaml = YAML, settings = {} }: { yaml?: string; settings?: Parameters<Gateways["set"]>[1] } = {},
 ): Promise<Ready> {
-  const open = await openGateway({ yaml });
+  const open = await openGateway({ readsFile: true, yaml });
   await open.gateway.workspaces.create("team", settings, microCredits);
   const { key } = await open.gateway.keys.create("ci", "team");
   return { open, headers: { authorization: `Bearer ${key}` } };

@@ -42,7 +42,7 @@ const BULKY = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`key ${i}
 describe("refused requests", () => {
   test("keep their outcome and nothing that their caller wrote: equal ones of a minute are one row with a count", async () => {
     const now = Date.UTC(2027, 0, 1, 12, 0, 30);
-    await using open = await openGateway({ yaml: YAML, outside: { now: () => now } });
+    await using open = await openGateway({ readsFile: true, yaml: YAML, outside: { now: () => now } });
     const { id, headers } = await pennilessKey(open);
     for (let i = 0; i < 5; i++) {
       const said = { input: "two words", user: `u ${i}`, metadata: BULKY };
@@ -66,7 +66,11 @@ describe("refused requests", () => {
   });
 
   test("do not let the database grow, however many they are", async () => {
-    await using open = await openGateway({ yaml: YAML, outside: { now: () => Date.UTC(2027, 0, 1, 12) } });
+    await using open = await openGateway({
+      readsFile: true,
+      yaml: YAML,
+      outside: { now: () => Date.UTC(2027, 0, 1, 12) },
+    });
     const { headers } = await pennilessKey(open, 20);
     const ask = (i: number) => open.post({ model: `none-${i}`, input: "a", metadata: BULKY }, headers);
     await Promise.all(Array.from({ length: 30 }, (_, i) => ask(i)));
@@ -83,7 +87,7 @@ describe("refused requests", () => {
 
   test("have another row in another minute, for another key, and for another outcome", async () => {
     let now = Date.UTC(2027, 0, 1, 12, 0, 59);
-    await using open = await openGateway({ yaml: YAML, outside: { now: () => now } });
+    await using open = await openGateway({ readsFile: true, yaml: YAML, outside: { now: () => now } });
     const { headers } = await pennilessKey(open);
     const { key } = await open.gateway.keys.create("other", "team");
     const ask = (authorization: string) => open.post({ model: "none", input: "a" }, { authorization });
@@ -101,7 +105,7 @@ describe("refused requests", () => {
   });
 
   test("are each counted in usage and in /metrics", async () => {
-    await using open = await openGateway({ yaml: YAML });
+    await using open = await openGateway({ readsFile: true, yaml: YAML });
     for (let i = 0; i < 7; i++) await open.post({ model: "one", input: ["a", "b"], unheard_of: 1 });
     await open.post({ model: "one", input: "a" });
     expect(await open.gateway.ledger.usage(0, "model")).toMatchObject([
@@ -114,6 +118,7 @@ describe("refused requests", () => {
 
   test.skipIf(ON_POSTGRES)("that could not be written are counted once they can be", async () => {
     await using open = await openGateway({
+      readsFile: true,
       yaml: YAML,
       outside: { sleep: async () => {}, monotonic: advancing() },
     });
@@ -131,7 +136,10 @@ describe("refused requests", () => {
 });
 
 test("a request that fails after a call keeps its user and metadata, unless they are large", async () => {
-  await using open = await openGateway({ yaml: `${YAML}  fake-down: { routes: [ { provider: fake } ] }\n` });
+  await using open = await openGateway({
+    readsFile: true,
+    yaml: `${YAML}  fake-down: { routes: [ { provider: fake } ] }\n`,
+  });
   const ask = (metadata: object | undefined) =>
     open.post({ model: "fake-down", input: "a", user: "u", metadata });
   for (const metadata of [{ run: 7 }, BULKY, undefined]) expect((await ask(metadata)).status).toBe(503);
@@ -149,7 +157,7 @@ describe("a request limit", () => {
     ["a model that cannot be paid for", { model: "one", input: "a" }],
     ["an empty input", { model: "one", input: "" }],
   ])("is used up by %s too", async (_, body) => {
-    await using open = await openGateway({ yaml: YAML, outside: { monotonic: () => 0 } });
+    await using open = await openGateway({ readsFile: true, yaml: YAML, outside: { monotonic: () => 0 } });
     const { headers } = await pennilessKey(open, 2);
     const statuses = [];
     for (let i = 0; i < 3; i++) statuses.push((await open.post(body, headers)).status);
@@ -157,7 +165,7 @@ describe("a request limit", () => {
   });
 
   test("refuses before the body is read, and counts the list of models too", async () => {
-    await using open = await openGateway({ yaml: YAML, outside: { monotonic: () => 0 } });
+    await using open = await openGateway({ readsFile: true, yaml: YAML, outside: { monotonic: () => 0 } });
     const { headers } = await pennilessKey(open, 1);
     expect((await open.send("/v1/models", { headers })).status).toBe(200);
     expect((await open.send("/v1/models/none", { headers })).status).toBe(429);
@@ -168,7 +176,7 @@ describe("a request limit", () => {
   test.each(["/metrics", "/admin/notices", "/admin/routes"])(
     "is used up by %s, which is not theirs, too",
     async (path) => {
-      await using open = await openGateway({ yaml: YAML, outside: { monotonic: () => 0 } });
+      await using open = await openGateway({ readsFile: true, yaml: YAML, outside: { monotonic: () => 0 } });
       const { headers } = await pennilessKey(open, 1);
       expect((await open.send(path, { headers })).status).toBe(403);
       expect((await open.send(path, { headers })).status).toBe(429);
@@ -179,7 +187,7 @@ describe("a request limit", () => {
   );
 
   test("is applied before a token limit, whose refusal gives nothing back", async () => {
-    await using open = await openGateway({ yaml: YAML, outside: { monotonic: () => 0 } });
+    await using open = await openGateway({ readsFile: true, yaml: YAML, outside: { monotonic: () => 0 } });
     const settings = { requests_per_minute: 3, tokens_per_minute: 4 };
     await open.gateway.workspaces.create("team", settings, null);
     const { key } = await open.gateway.keys.create("ci", "team");
@@ -192,7 +200,7 @@ describe("a request limit", () => {
 });
 
 test("a read-only ledger counts what others refused", async () => {
-  await using open = await openGateway({ yaml: YAML });
+  await using open = await openGateway({ readsFile: true, yaml: YAML });
   for (let i = 0; i < 3; i++) await open.post("{");
   const store = await openStore(join(open.folder, "data/embedgate.db"), realOutside);
   expect(await openLedger(store).usage(0, "workspace")).toMatchObject([

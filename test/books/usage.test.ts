@@ -11,7 +11,7 @@ const YAML = `${FAKE_YAML}
 
 async function withRequests(): Promise<OpenGateway> {
   let now = Date.UTC(2027, 0, 1, 23);
-  const open = await openGateway({ yaml: YAML, outside: { now: () => now } });
+  const open = await openGateway({ readsFile: true, yaml: YAML, outside: { now: () => now } });
   const keys = new Map<string, string>();
   for (const workspace of ["acme", "beta"])
     keys.set(workspace, (await open.gateway.keys.create("k", workspace)).key);
@@ -99,7 +99,7 @@ models:
   m-down: { routes: [ { provider: one, model: fake-down } ] }
 `;
   test("each provider has its tokens and what they cost there, whatever the workspace pays", async () => {
-    await using open = await openGateway({ yaml });
+    await using open = await openGateway({ readsFile: true, yaml });
     for (const provider of ["one", "other", "other"]) {
       const sent = await open.post({ model: "m", input: "two words" }, { "x-embedgate-provider": provider });
       expect(sent.status).toBe(200);
@@ -127,7 +127,7 @@ models:
   test.skipIf(ON_POSTGRES)(
     "a request that several counted for is taken to pieces, and whatever is summed comes to the same",
     async () => {
-      await using open = await openGateway({ yaml });
+      await using open = await openGateway({ readsFile: true, yaml });
       await open.gateway.ledger.settle({
         request_id: "req_1",
         started_at: 1,

@@ -16,7 +16,7 @@ const DATABASE = "data/embedgate.db";
 
 describe("while no key exists", () => {
   const asked = async (headers: Readonly<Record<string, string>>) => {
-    await using open = await openGateway({ yaml: FAKE_YAML });
+    await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML });
     return (await open.post(body, headers)).status;
   };
 
@@ -72,7 +72,7 @@ describe("while no key exists", () => {
     ["via", "1.1 proxy"],
     ["via", ""],
   ])("what a proxy passed on, with %s: %s, is refused", async (name, value) => {
-    await using open = await openGateway({ yaml: FAKE_YAML });
+    await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML });
     const sent = await open.post(body, { [name]: value });
     expect(sent).toMatchObject({ status: 403, json: { error: { code: "forbidden" } } });
     for (const path of ["/v1/models", "/metrics", "/admin/notices", "/readyz", "/swagger", "/"])
@@ -109,7 +109,7 @@ describe("once a key exists", () => {
     ["two words", { authorization: "Bearer eg-a eg-b" }],
   ];
   test.each(cases.map(([what, headers]) => [what, headers] as const))("%s gets 401", async (_, headers) => {
-    await using open = await openGateway({ yaml: FAKE_YAML });
+    await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML });
     await open.gateway.keys.create("first", "default");
     const sent = await open.post(body, headers);
     expect(sent.status).toBe(401);
@@ -132,14 +132,14 @@ describe("once a key exists", () => {
     ["api-key beside an empty Bearer", (key) => ({ authorization: "Bearer ", "api-key": key })],
   ];
   test.each(places)("a key is taken from %s", async (_, headersOf) => {
-    await using open = await openGateway({ yaml: FAKE_YAML });
+    await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML });
     const { key } = await open.gateway.keys.create("first", "default");
     expect((await open.post(body, headersOf(key))).status).toBe(200);
     expect((await open.post(body, headersOf("eg-wrong"))).status).toBe(401);
   });
 
   test("a key is taken from the URL, and appears nowhere else", async () => {
-    await using open = await openGateway({ yaml: FAKE_YAML });
+    await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML });
     const { key } = await open.gateway.keys.create("first", "default");
     expect((await open.send(`/v1/models?key=${key}`)).status).toBe(200);
     const refused = [
@@ -153,7 +153,7 @@ describe("once a key exists", () => {
   });
 
   test("a signature is answered with a hint that a key is needed", async () => {
-    await using open = await openGateway({ yaml: FAKE_YAML });
+    await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML });
     await open.gateway.keys.create("first", "default");
     const sent = await open.post(body, {
       authorization: "AWS4-HMAC-SHA256 Credential=AKIA/x, Signature=abc",
@@ -166,14 +166,14 @@ describe("once a key exists", () => {
   });
 
   test("401 comes before errors about the body or the method", async () => {
-    await using open = await openGateway({ yaml: FAKE_YAML });
+    await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML });
     await open.gateway.keys.create("first", "default");
     expect((await open.post("{", {})).status).toBe(401);
     expect((await open.send("/v1/models/nope")).status).toBe(401);
   });
 
   test("a key works from any host, because it proves more than a name does", async () => {
-    await using open = await openGateway({ yaml: FAKE_YAML });
+    await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML });
     const { key } = await open.gateway.keys.create("first", "default");
     expect((await open.post(body, { ...bearer(key), host: "gateway.example" })).status).toBe(200);
     expect((await open.post(body, { ...bearer(key), origin: "https://app.example" })).status).toBe(200);
@@ -181,7 +181,7 @@ describe("once a key exists", () => {
   });
 
   test.skipIf(ON_POSTGRES)("a key made by another process is known at once, and ends open mode", async () => {
-    await using open = await openGateway({ yaml: FAKE_YAML });
+    await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML });
     expect((await open.post(body)).status).toBe(200);
     const store = await openStore(join(open.folder, DATABASE), realOutside);
     const { key, id } = await openKeys(store, realOutside).create("other", "team");
@@ -194,7 +194,7 @@ describe("once a key exists", () => {
   });
 
   test("requests without a valid key leave no row in the ledger", async () => {
-    await using open = await openGateway({ yaml: FAKE_YAML });
+    await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML });
     await open.gateway.keys.create("first", "default");
     await open.post(body);
     expect(await open.gateway.ledger.usage(0, "day")).toEqual([]);
@@ -206,7 +206,7 @@ describe("a key's life", () => {
     work: (open: OpenGateway, tick: (ms: number) => void) => Promise<void>,
   ): Promise<void> {
     let now = 1_790_000_000_000;
-    await using open = await openGateway({ yaml: FAKE_YAML, outside: { now: () => now } });
+    await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML, outside: { now: () => now } });
     await work(open, (ms) => {
       now += ms;
     });
@@ -267,7 +267,7 @@ describe("a key's life", () => {
   );
 
   test("the database holds a hash, never the secret", async () => {
-    await using open = await openGateway({ yaml: FAKE_YAML });
+    await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML });
     const { key } = await open.gateway.keys.create("ci", "default");
     const database = new Database(join(open.folder, DATABASE), { readonly: true });
     const rows = JSON.stringify([
@@ -285,16 +285,20 @@ describe("the address", () => {
   test.each([["0.0.0.0"], ["::"], ["192.168.0.10"]])(
     "%s is refused while no key exists, with the reason",
     async (host) => {
-      await expect(openGateway({ yaml: yaml(host, "auto") })).rejects.toThrow("no key exists");
-      await expect(openGateway({ yaml: yaml(host, "open") })).rejects.toThrow("other machines");
+      await expect(openGateway({ readsFile: true, yaml: yaml(host, "auto") })).rejects.toThrow(
+        "no key exists",
+      );
+      await expect(openGateway({ readsFile: true, yaml: yaml(host, "open") })).rejects.toThrow(
+        "other machines",
+      );
     },
   );
   test.each([["127.0.0.1"], ["localhost"], ["::1"]])("%s needs no key", async (host) => {
-    await using open = await openGateway({ yaml: yaml(host, "auto") });
+    await using open = await openGateway({ readsFile: true, yaml: yaml(host, "auto") });
     expect(open.gateway.auth.isOpen()).toBe(true);
   });
   test("every address is allowed if keys are always required", async () => {
-    await using open = await openGateway({ yaml: yaml("0.0.0.0", "keys") });
+    await using open = await openGateway({ readsFile: true, yaml: yaml("0.0.0.0", "keys") });
     expect((await open.post(body)).status).toBe(401);
   });
 });
@@ -303,7 +307,7 @@ describe("public paths", () => {
   test.each([["/readyz"], ["/swagger"], ["/swagger/json"], ["/swagger/page.js"], ["/"]])(
     "%s is answered to loopback names only, while no key exists; a link leads there from anywhere",
     async (path) => {
-      await using open = await openGateway({ yaml: FAKE_YAML });
+      await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML });
       const status = async (headers: Readonly<Record<string, string>>) =>
         (await open.send(path, { headers })).status;
       expect(await status({ host: "rebound.example" })).toBe(403);
@@ -313,7 +317,7 @@ describe("public paths", () => {
     },
   );
   test("/healthz is answered to everybody", async () => {
-    await using open = await openGateway({ yaml: FAKE_YAML });
+    await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML });
     const headers = { host: "gateway.example", "x-forwarded-for": "192.0.2.1" };
     expect((await open.send("/healthz", { headers })).status).toBe(200);
   });
@@ -325,7 +329,7 @@ describe("public paths", () => {
     ["/swagger/page.js"],
     ["/swagger/page.css"],
   ])("%s needs no key and no particular host", async (path) => {
-    await using open = await openGateway({ yaml: FAKE_YAML });
+    await using open = await openGateway({ readsFile: true, yaml: FAKE_YAML });
     await open.gateway.keys.create("first", "default");
     expect((await open.send(path, { headers: { host: "gateway.example" } })).status).toBe(200);
   });

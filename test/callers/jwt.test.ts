@@ -28,7 +28,11 @@ const yamlWith = (jwt: Readonly<Record<string, unknown>>) =>
 
 /** With a static key, since most of this file is not about fetching keys. */
 function opened(jwt: Readonly<Record<string, unknown>> = {}, key = KEY): Promise<OpenGateway> {
-  return openGateway({ yaml: yamlWith({ public_key: key.pem, ...jwt }), outside: fakeOutside().outside });
+  return openGateway({
+    readsFile: true,
+    yaml: yamlWith({ public_key: key.pem, ...jwt }),
+    outside: fakeOutside().outside,
+  });
 }
 
 function rowsOf(open: OpenGateway): unknown[] {
@@ -47,7 +51,7 @@ describe("a good token", () => {
 
   test("creates its workspace at the first request, with the settings of new workspaces", async () => {
     const yaml = `${yamlWith({ public_key: KEY.pem })}workspace_defaults: { credits: 2.5 }\n`;
-    await using open = await openGateway({ yaml, outside: fakeOutside().outside });
+    await using open = await openGateway({ readsFile: true, yaml, outside: fakeOutside().outside });
     const headers = bearer(tokenBy(KEY));
     expect((await open.send("/v1/models", { headers })).status).toBe(200);
     expect((await open.send("/v1/models", { headers })).status).toBe(200);
@@ -91,6 +95,7 @@ describe("a good token", () => {
       expect((await given.post(body, bearer(tokenBy(key)))).status).toBe(200);
       const { fetch } = fakeIssuer([makeKey("other"), key]);
       await using published = await openGateway({
+        readsFile: true,
         yaml: yamlWith({ jwks_url: JWKS_URL }),
         outside: fakeOutside({ fetch }).outside,
       });
@@ -161,7 +166,11 @@ describe("a token is refused, with the reason, when", () => {
 
   test("it expires while the gateway runs", async () => {
     const { outside, advance } = fakeOutside();
-    await using open = await openGateway({ yaml: yamlWith({ public_key: KEY.pem }), outside });
+    await using open = await openGateway({
+      readsFile: true,
+      yaml: yamlWith({ public_key: KEY.pem }),
+      outside,
+    });
     const headers = bearer(tokenBy(KEY));
     expect((await open.post(body, headers)).status).toBe(200);
     await advance(3_600_000 + 5_000);
@@ -291,6 +300,6 @@ test("text that only resembles a token is looked up as a key", async () => {
 });
 
 test("without auth.jwt a token is an unknown key", async () => {
-  await using open = await openGateway({ yaml: `${FAKE_YAML}\nauth: { mode: keys }\n` });
+  await using open = await openGateway({ readsFile: true, yaml: `${FAKE_YAML}\nauth: { mode: keys }\n` });
   expect((await open.post(body, bearer(tokenBy(KEY)))).status).toBe(401);
 });

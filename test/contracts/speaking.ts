@@ -106,6 +106,7 @@ export async function openSpeaking({
   const sleep: typeof realOutside.sleep = (ms, signal) => realOutside.sleep(ms / haste, signal);
   const alarm: typeof realOutside.alarm = (ms, ring) => realOutside.alarm(ms / haste, ring);
   const open = await openGateway({
+    readsFile: true,
     yaml: `
 server: { ${server} }
 auth: ${JSON.stringify({ mode: "keys", ...(issuerPem && { jwt: { public_key: issuerPem, create_workspaces: true } }) })}

@@ -26,7 +26,7 @@ function openAnswering(usage: string): Promise<OpenGateway> {
     });
   };
   // The rate limit refills a token each 60 ms: time stands still.
-  return openGateway({ yaml: YAML, outside: { fetch, monotonic: () => 1_000_000 } });
+  return openGateway({ readsFile: true, yaml: YAML, outside: { fetch, monotonic: () => 1_000_000 } });
 }
 
 function rowsOf(open: OpenGateway) {

@@ -89,7 +89,12 @@ export async function openBefore(yaml = routing(), changed: Partial<Opening> = {
       Promise.resolve().then(() => vendor.answer(call, { data, tokens })),
     );
   };
-  const open = await openGateway({ yaml, ...changed, outside: { fetch, ...changed.outside } });
+  const open = await openGateway({
+    readsFile: true,
+    yaml,
+    ...changed,
+    outside: { fetch, ...changed.outside },
+  });
   return Object.assign(open, { vendor });
 }
 
