@@ -117,7 +117,9 @@ function lengthMax({ facts: { max_input_tokens: limit, uncounted, tokenizer } }:
   return isFitted ? Math.min(longest, Math.max(1, limit - MARKS_MAX)) : longest;
 }
 
-const isRefusal = (thrown: unknown) => thrown instanceof GatewayError && thrown.kind === "input_too_long";
+/** Of one text, too many tokens for a call are too many for a text. */
+const isRefusal = (thrown: unknown) =>
+  thrown instanceof GatewayError && (thrown.kind === "input_too_long" || thrown.kind === "too_many_tokens");
 
 async function tried(
   work: Work,

@@ -3,7 +3,7 @@
  * A new promise about calls is a loop here.
  */
 import type { Ask } from "./asks";
-import { Breach, byPart, type Call, isGood, PROBE } from "./calls";
+import { Breach, byPart, type Call, hasFailedTrial, isGood, isTrial, PROBE } from "./calls";
 import { LOCK_WAIT_MS, type Sent } from "./judge-answer";
 import { ATTEMPTS_MAX } from "./judge-error";
 import type { Scenario } from "./scenario";
@@ -27,8 +27,10 @@ export function judgeCalls(
   for (const { ask } of sent) {
     // Both of two hedged calls may be answered at the same moment.
     const isHedged = models.some(({ hedgeAfterMs }) => hedgeAfterMs !== undefined) && ask.inputs.length === 1;
-    if (isHedged) continue;
-    const had = calls.filter((call) => call.ask === ask.id && isGood(call)).flatMap(({ inputs }) => inputs);
+    if (isHedged || hasFailedTrial(ask.id, calls)) continue;
+    const had = calls
+      .filter((call) => call.ask === ask.id && isGood(call) && !isTrial(call))
+      .flatMap(({ inputs }) => inputs);
     const twice = repeated(had.map(nameOf));
     if (twice !== undefined)
       throw new Breach("only what failed is asked for again", `${ask.id} had twice ${twice.slice(0, 80)}`);

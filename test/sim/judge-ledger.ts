@@ -4,7 +4,7 @@
  */
 import type { Database } from "bun:sqlite";
 import type { Ask } from "./asks";
-import { Breach, byPart, type Call, isGood, PROBE } from "./calls";
+import { Breach, byPart, type Call, hasFailedTrial, isGood, isTrial, PROBE } from "./calls";
 import type { Shown, Told } from "./judge-answer";
 import { judgeCredits, NO_KEYS_WORKSPACE } from "./judge-credits";
 import { bytesOf, type SimInput, sum, tokensGuessedMax } from "./truth";
@@ -128,7 +128,8 @@ function judgeRow(row: Row, told: Told, shown: Shown, books: Books): void {
     judgeMoney(row, ask, paysAbandoned);
     const abandonedBilled = paysAbandoned ? row.tokens_abandoned : 0n;
     if (status !== 200) is("tokens_billed", abandonedBilled);
-    else judgeUsage(row, ask, calls, hitPriceTenths, Number(row.tokens_billed - abandonedBilled));
+    else if (!hasFailedTrial(ask.id, calls))
+      judgeUsage(row, ask, calls, hitPriceTenths, Number(row.tokens_billed - abandonedBilled));
   }
   judgeUpstream(row, ask, calls, endedMs);
 }
@@ -156,7 +157,9 @@ function judgeUsage(
   billed: number,
 ): void {
   // Two calls for one input may be answered at the same moment: it is unknown which one was used.
-  const fetched = [...byPart(calls.filter((call) => call.ask === ask.id && isGood(call))).values()];
+  const fetched = [
+    ...byPart(calls.filter((call) => call.ask === ask.id && isGood(call) && !isTrial(call))).values(),
+  ];
   const hits = ask.inputs.length - sum(fetched.map(([first]) => first?.inputs.length ?? 0));
   const refuse = (what: string) => {
     throw new Breach("usage is what was embedded", `${ask.id}: ${what}`);
@@ -206,7 +209,7 @@ const estimateOf = (input: SimInput) =>
 function givenUp(ask: Ask, calls: readonly Call[]): readonly [number, number] {
   const own = calls.filter((call) => call.ask === ask.id);
   if (ask.user === undefined) return [0, sum(own.flatMap(({ inputs }) => inputs.map(tokensGuessedMax)))];
-  const aborted = own.filter(({ end }) => end === "aborted");
+  const aborted = own.filter((call) => call.end === "aborted" && !isTrial(call));
   const estimated = sum(aborted.flatMap(({ inputs }) => inputs.map(estimateOf)));
   return [estimated, estimated];
 }
