@@ -37,14 +37,14 @@ const FRESH_MS = 700;
 /** No answer is given by what is older, but for `mayBeOld`. */
 const STALE_MS = 1_000;
 
-interface World extends Pick<Outside, "monotonic" | "sleep" | "log"> {
+interface World extends Pick<Outside, "monotonic" | "sleep" | "alarm" | "log"> {
   readonly clock: DatabaseClock;
   /** While the database is away and rows are spooled, what was known last goes on being known. */
   readonly mayBeOld: () => boolean;
 }
 
 export function createMirror(pool: Pool, parts: readonly Part[], outside: World): Mirror {
-  const { monotonic, sleep, log, clock, mayBeOld } = outside;
+  const { monotonic, sleep, alarm, log, clock, mayBeOld } = outside;
   const ending = new Ending();
   let seen = 0n;
   let freshAt = Number.NEGATIVE_INFINITY;
@@ -103,6 +103,15 @@ export function createMirror(pool: Pool, parts: readonly Part[], outside: World)
     return next;
   }
 
+  /** A server that is silent is given no longer: a key is looked up before its request's deadline begins. */
+  function refreshedInTime(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const late = () => reject(unavailable("The database did not answer in time", undefined));
+      const callOff = alarm(WAIT_MS_MAX, late);
+      refresh().then(resolve, reject).finally(callOff);
+    });
+  }
+
   async function follow(): Promise<void> {
     while (!ending.aborted) {
       try {
@@ -129,7 +138,7 @@ export function createMirror(pool: Pool, parts: readonly Part[], outside: World)
     fresh() {
       if (isFresh(FRESH_MS) || mayBeOld()) return undefined;
       const until = monotonic() + WAIT_MS_MAX;
-      return refresh().catch((thrown: unknown) => {
+      return refreshedInTime().catch((thrown: unknown) => {
         if (mayBeOld()) return;
         if (monotonic() > until || !isFresh(STALE_MS)) throw thrown;
       });

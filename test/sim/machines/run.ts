@@ -162,8 +162,8 @@ function troubles(machines: readonly Machine[], { world, database, scenario }: S
 
 /** However long a statement is not answered, a request is told at its deadline, which is looked for so often. */
 const LOOK_EVERY_MS = 250;
-/** A key is looked up before its request's deadline begins: as long as a statement may take. */
-const KEY_MS = 5_000;
+/** A key is looked up before its request's deadline begins, and no longer than this. */
+const KEY_MS = 2_000;
 
 async function send(
   ask: Ask,
