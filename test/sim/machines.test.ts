@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { endEngine } from "./machines/database";
 import { simulateMachines } from "./machines/run";
 
 const REAL_NOW = Date.now;
@@ -14,7 +15,10 @@ let folder = "";
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "embedgate-sim-"));
 });
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  rmSync(folder, { recursive: true, force: true });
+  await endEngine();
+});
 
 /** One of 24: a process is fenced after a begin whose result it does not know. */
 const SEEDS = [1, 2, 3, 4, 5, 6, 7, 17, 24];

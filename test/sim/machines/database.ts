@@ -80,6 +80,13 @@ async function start(): Promise<PGlite> {
 }
 const INT8 = 20;
 
+/** Once no more seeds come: a timer that it set by a simulated clock would ring every millisecond of the real one. */
+export async function endEngine(): Promise<void> {
+  const running = await engine;
+  engine = undefined;
+  await running?.close();
+}
+
 /** It reads the time from Date; the two clocks are months apart, which is more than its timers take. */
 async function byClock<T>(now: () => number, work: () => Promise<T>): Promise<T> {
   atWork += 1;
