@@ -126,8 +126,11 @@ function opensGateway(path: string, seen = new Set<string>()): boolean {
 
 /** Of these wings, what opens a database is run once more with PostgreSQL behind it, where there is one (.ci/postgres.sh). test/stores has its own way to both. */
 const ON_BOTH = /^test\/(?:(?:admin|books|callers|door|request)\/|batches\/batches\.test)/;
-/** They open a gateway for each of hundreds of cases, or of cases drawn at random, about vectors alone. */
-const ON_SQLITE_ALONE = /\/(?:own-vector|vector-fields)\.test\.ts$/;
+/**
+ * They open a gateway for each of hundreds of cases, or of cases drawn at random, about vectors alone; say when something has happened by turns
+ * of the event loop (recall-under-way); or have a `sleep` that takes no time (recent-notices), by which the server would be polled without end.
+ */
+const ON_SQLITE_ALONE = /\/(?:own-vector|vector-fields|recall-under-way|recent-notices)\.test\.ts$/;
 
 const onPostgres = () =>
   [...new Glob("test/**/*.test.ts").scanSync({ cwd: folder })]
