@@ -78,7 +78,8 @@ const LEFT_FOR_LAST = [
  */
 function schemathesis(url: string, key: string, how: "include" | "exclude", examples: number): string[] {
   return [
-    ...[python, "-m", "schemathesis.cli", "run", new URL("/swagger/json", url).href],
+    ...[python, "-m", "schemathesis.cli", "--config-file", join(import.meta.dir, "schemathesis.toml")],
+    ...["run", new URL("/swagger/json", url).href],
     ...["--max-examples", String(examples), "--seed", "7", "--generation-database", "none"],
     ...LEFT_FOR_LAST.flatMap((operation) => [`--${how}-operation-id`, operation]),
     ...["--exclude-checks", "positive_data_acceptance", "-H", `Authorization: Bearer ${key}`],
