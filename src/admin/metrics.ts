@@ -246,13 +246,7 @@ interface Times {
 /** What is made once for each label, of which there are as many as the routing file has words. */
 function remembered<Made>(make: (label: string) => Made): (label: string) => Made {
   const made = new Map<string, Made>();
-  return (label) => {
-    const known = made.get(label);
-    if (known !== undefined) return known;
-    const fresh = make(label);
-    made.set(label, fresh);
-    return fresh;
-  };
+  return (label) => made.getOrInsertComputed(label, make);
 }
 
 interface Sample {

@@ -28,7 +28,8 @@ const BITE_PAGES = 200;
 
 const IS_OVER = "(status <> 0 OR error IS NOT NULL)";
 const KEY = "day, workspace, key_id, model, provider, status, error, metadata, grants, price, charged";
-const SUMMED = [
+/** What is summed of trimmed rows, on either database: a further one is a column of both. */
+export const DAY_SUMS = [
   "row_count",
   "requests",
   "inputs",
@@ -52,7 +53,7 @@ const ROWS_APART = `SELECT ledger.*, coalesce(share.key, 0) = 0 AS is_first,
     (SELECT count(*) FROM credit_grants AS given WHERE given.workspace = ledger.workspace AND given.granted_at <= ledger.started_at) AS grants
   FROM ledger LEFT JOIN json_each(by_provider) AS share WHERE started_at <= ?1 AND ${IS_OVER}`;
 
-/** In the order of SUMMED. */
+/** In the order of DAY_SUMS. */
 const OF_FIRST = [
   "1",
   "coalesce(refusals, 1)",
@@ -68,7 +69,7 @@ const OF_FIRST = [
   "micro_credits_taken",
   "femto_credits_rounded",
 ];
-const AMOUNTS = SUMMED.map((name, i) => {
+const AMOUNTS = DAY_SUMS.map((name, i) => {
   if (name === "tokens_upstream") return "sum(of_tokens)";
   if (name === "upstream_pico_usd") return "sum(of_pico_usd)";
   return `sum(iif(is_first, ${OF_FIRST[i]}, 0))`;
@@ -86,13 +87,13 @@ export function openTrimming(
        (SELECT started_at FROM ledger WHERE started_at < ?1 AND ${IS_OVER} ORDER BY started_at LIMIT ${BITE_ROWS})`,
   );
   const keepDays = database.query<unknown, [number]>(
-    `INSERT INTO ledger_days (${KEY}, first_at, ${SUMMED.join(", ")})
+    `INSERT INTO ledger_days (${KEY}, first_at, ${DAY_SUMS.join(", ")})
      SELECT ${DAY_OF_ROW} AS day, workspace, coalesce(key_id, '') AS of_key, model, coalesce(of_provider, '') AS provider_name, status,
        coalesce(error, '') AS code, coalesce(metadata, '') AS said, grants, ${KEPT_PRICE} AS price, ${KEPT_CHARGED} AS charged,
        min(started_at), ${AMOUNTS.join(", ")}
      FROM (${ROWS_APART}) WHERE true GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
      ON CONFLICT (${KEY}) DO UPDATE SET first_at = min(first_at, excluded.first_at),
-       ${SUMMED.map((name) => `${name} = ledger_days.${name} + excluded.${name}`).join(", ")}`,
+       ${DAY_SUMS.map((name) => `${name} = ledger_days.${name} + excluded.${name}`).join(", ")}`,
   );
   const dropRows = database.query<unknown, [number]>(
     `DELETE FROM ledger WHERE started_at <= ?1 AND ${IS_OVER}`,

@@ -3,11 +3,7 @@
  * takes some 25 ms, since it waits for the disk twice. src/aside/checkpoint.ts moves it instead, in a Worker.
  */
 import type { Database } from "bun:sqlite";
-
-export interface LogOf {
-  readonly path: string;
-  readonly pagesMax: number;
-}
+import type { LogOf } from "../aside/checkpoint";
 
 /** Moves the log's pages into the database. */
 export interface Checkpoint {

@@ -6,6 +6,8 @@ import fc from "fast-check";
 import type { Ledger } from "../../src/books/ledger";
 import { OWN_WORKSPACE } from "../../src/books/ledger";
 import type { LedgerRow } from "../../src/books/ledger-row";
+import type { Statements } from "../../src/books/statements";
+import { USAGE_GROUPS, type UsageLine } from "../../src/books/usage";
 import type { Workspaces } from "../../src/callers/workspaces";
 
 export const DAY_MS = 86_400_000;
@@ -133,4 +135,35 @@ export async function lived(steps: readonly Step[], life: Life): Promise<void> {
     turn(1);
     await after?.(place);
   }
+}
+
+export const GROUPS = [
+  ...USAGE_GROUPS.map((group) => [group] as const),
+  ["workspace", "model", "day", "provider"] as const,
+];
+export const counts = (line: UsageLine) =>
+  line.requests > 0n || line.tokens_upstream > 0n || line.tokens > 0n;
+
+/** Everything about usage and money, for whole days. */
+export function toldOf(
+  ledger: Pick<Ledger, "usage">,
+  statements: Pick<Statements, "invoice" | "history">,
+): Promise<unknown> {
+  const pair = new Map([["team", "search"]]);
+  const workspaces = ["acme", "beta"];
+  return Promise.all([
+    ...GROUPS.flatMap((by) => [
+      ledger.usage(0, by),
+      ledger.usage(0, by, { workspace: "acme" }),
+      ledger.usage(0, by, { metadata: pair }),
+    ]),
+    ...workspaces.flatMap((workspace) =>
+      MONTHS.flatMap((month) =>
+        ([["day", "model"], ["model"], ["day"]] as const).map((by) =>
+          statements.invoice(workspace, month, by),
+        ),
+      ),
+    ),
+    ...workspaces.map((workspace) => statements.history(workspace)),
+  ]);
 }

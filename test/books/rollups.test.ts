@@ -11,10 +11,10 @@ import { OWN_WORKSPACE, openLedger } from "../../src/books/ledger";
 import { openSeries } from "../../src/books/open-series";
 import { openStatements } from "../../src/books/statements";
 import { openTrimming } from "../../src/books/trimming";
-import { USAGE_GROUPS, type UsageLine } from "../../src/books/usage";
+import { USAGE_GROUPS } from "../../src/books/usage";
 import type { Store } from "../../src/db/open";
 import { liveIn, opened } from "./lived";
-import { DAY_MS, HOLDING, MONTHS, rowOf, START, step } from "./lives";
+import { counts, DAY_MS, HOLDING, rowOf, START, step, toldOf } from "./lives";
 
 const SUMS = `sum(inputs) AS inputs, sum(cache_hits) AS cache_hits, sum(tokens) AS tokens, sum(tokens_upstream) AS tokens_upstream,
   sum(tokens_billed) AS tokens_billed, sum(tokens_cached) AS tokens_cached, sum(cost_pico_usd) AS cost, sum(micro_credits) AS micro_credits,
@@ -82,34 +82,7 @@ test("their usage equals the ledger's, by any groups", async () => {
   );
 });
 
-const counts = (line: UsageLine) => line.requests > 0n || line.tokens_upstream > 0n || line.tokens > 0n;
-
-/** Everything about usage and money, for whole days. */
-async function told(store: Store) {
-  const statements = openStatements(store);
-  const ledger = openLedger(store);
-  const pair = new Map([["team", "search"]]);
-  const groups = [
-    ...USAGE_GROUPS.map((group) => [group] as const),
-    ["workspace", "model", "day", "provider"] as const,
-  ];
-  const workspaces = ["acme", "beta"];
-  return Promise.all([
-    ...groups.flatMap((by) => [
-      ledger.usage(0, by),
-      ledger.usage(0, by, { workspace: "acme" }),
-      ledger.usage(0, by, { metadata: pair }),
-    ]),
-    ...workspaces.flatMap((workspace) =>
-      MONTHS.flatMap((month) =>
-        ([["day", "model"], ["model"], ["day"]] as const).map((by) =>
-          statements.invoice(workspace, month, by),
-        ),
-      ),
-    ),
-    ...workspaces.map((workspace) => statements.history(workspace)),
-  ]);
-}
+const told = (store: Store) => toldOf(openLedger(store), openStatements(store));
 
 const rowsIn = (store: Store, table: string) =>
   store.database.query<{ readonly rows: bigint }, []>(`SELECT count(*) AS rows FROM ${table}`).get()?.rows;

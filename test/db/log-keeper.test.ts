@@ -2,7 +2,8 @@
 import { Database } from "bun:sqlite";
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { COMMITS_BETWEEN, keepLogShort, type LogOf } from "../../src/db/log-keeper";
+import type { LogOf } from "../../src/aside/checkpoint";
+import { COMMITS_BETWEEN, keepLogShort } from "../../src/db/log-keeper";
 import { temporaryFolder } from "../serving";
 
 function open() {

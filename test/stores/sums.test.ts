@@ -5,14 +5,24 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { LedgerRow } from "../../src/books/ledger-row";
-import { USAGE_GROUPS, type UsageLine } from "../../src/books/usage";
 import { realOutside } from "../../src/network/real-outside";
 import { addressOf } from "../../src/stores/postgres/address";
 import { stateOfDatabase } from "../../src/stores/postgres/checking";
 import { createPool, type Pool } from "../../src/stores/postgres/pool";
 import { sumBite } from "../../src/stores/postgres/sums";
 import type { Stores } from "../../src/stores/stores";
-import { DAY_MS, type Life, lived, MONTHS, rowOf, START, type Step, step } from "../books/lives";
+import {
+  counts,
+  DAY_MS,
+  GROUPS,
+  type Life,
+  lived,
+  rowOf,
+  START,
+  type Step,
+  step,
+  toldOf,
+} from "../books/lives";
 import { POSTGRES_URL, type PostgresDatabase, postgresDatabase, sqliteDatabase } from "./databases";
 
 interface Books extends AsyncDisposable {
@@ -128,12 +138,6 @@ const KINDS = [
   { name: "PostgreSQL", isThere: POSTGRES_URL !== undefined, opened: onPostgres, runs: 4 },
 ];
 
-const GROUPS = [
-  ...USAGE_GROUPS.map((group) => [group] as const),
-  ["workspace", "model", "day", "provider"] as const,
-];
-const counts = (line: UsageLine) => line.requests > 0n || line.tokens_upstream > 0n || line.tokens > 0n;
-
 /** @throws where sums are not the ledger's */
 async function judgeSums({ stores, life }: Books): Promise<void> {
   const range = { since: START - DAY_MS, until: life.now() + DAY_MS };
@@ -148,27 +152,7 @@ async function judgeSums({ stores, life }: Books): Promise<void> {
     expect([name, total[name]]).toEqual([name, all.reduce((sum, line) => sum + line[name], 0n)]);
 }
 
-/** All that is told of usage and money, whole days of it. */
-async function told({ stores, life: { ledger } }: Books): Promise<unknown> {
-  const statements = stores.openStatements();
-  const pair = new Map([["team", "search"]]);
-  const workspaces = ["acme", "beta"];
-  return Promise.all([
-    ...GROUPS.flatMap((by) => [
-      ledger.usage(0, by),
-      ledger.usage(0, by, { workspace: "acme" }),
-      ledger.usage(0, by, { metadata: pair }),
-    ]),
-    ...workspaces.flatMap((workspace) =>
-      MONTHS.flatMap((month) =>
-        ([["day", "model"], ["model"], ["day"]] as const).map((by) =>
-          statements.invoice(workspace, month, by),
-        ),
-      ),
-    ),
-    ...workspaces.map((workspace) => statements.history(workspace)),
-  ]);
-}
+const told = ({ stores, life: { ledger } }: Books) => toldOf(ledger, stores.openStatements());
 
 const steps: fc.Arbitrary<readonly Step[]> = fc.array(step, { minLength: 1, maxLength: 30 });
 

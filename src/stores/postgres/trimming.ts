@@ -4,7 +4,7 @@
  */
 import { LATENCY_COLUMNS } from "../../books/latency-bounds";
 import { DIMENSIONS, SUMS, UNIT_MS } from "../../books/rollups";
-import type { Keep, Trimming } from "../../books/trimming";
+import { DAY_SUMS, type Keep, type Trimming } from "../../books/trimming";
 import { DAY_OF_ROW, KEPT_CHARGED, KEPT_PRICE } from "./all-rows";
 import type { Base } from "./base";
 import { timeOf } from "./clock";
@@ -20,21 +20,6 @@ const MAY = `
   WHERE NOT EXISTS (SELECT 1 FROM @instances WHERE NOT trims AND beat_at >= now() - interval '${SILENT_SECONDS} seconds')
   FOR UPDATE SKIP LOCKED`;
 
-const SUMMED = [
-  "row_count",
-  "requests",
-  "inputs",
-  "cache_hits",
-  "tokens",
-  "tokens_upstream",
-  "tokens_billed",
-  "estimated",
-  "cost_pico_usd",
-  "upstream_pico_usd",
-  "micro_credits",
-  "micro_credits_taken",
-  "femto_credits_rounded",
-] as const;
 /** Of a row that several providers counted for, all else than these is the first one's. */
 const OF_EACH: Readonly<Record<string, string>> = {
   tokens_upstream: "of_tokens",
@@ -45,7 +30,7 @@ const OF_FIRST: Readonly<Record<string, string>> = {
   requests: "coalesce(refusals, 1)",
   estimated: "CASE WHEN tokens_source = 'estimated' THEN 1 ELSE 0 END",
 };
-const amounts = SUMMED.map(
+const amounts = DAY_SUMS.map(
   (name) => `sum(${OF_EACH[name] ?? `CASE WHEN is_first THEN ${OF_FIRST[name] ?? name} ELSE 0 END`})`,
 );
 const added = (table: string, names: readonly string[]) =>
@@ -65,11 +50,11 @@ const TRIM_REQUESTS = `
       (SELECT count(*) FROM @credit_grants AS given WHERE given.workspace = gone.workspace AND given.granted_at <= gone.started_at) AS grants
     FROM gone LEFT JOIN LATERAL jsonb_array_elements(by_provider::jsonb) WITH ORDINALITY AS share(value, place) ON true),
   kept AS (
-    INSERT INTO @ledger_days (day, workspace, key_id, model, provider, status, error, metadata, grants, price, charged, first_at, ${SUMMED.join(", ")})
+    INSERT INTO @ledger_days (day, workspace, key_id, model, provider, status, error, metadata, grants, price, charged, first_at, ${DAY_SUMS.join(", ")})
     SELECT ${DAY_OF_ROW} AS day, workspace, coalesce(key_id, ''), model, coalesce(of_provider, ''), status, coalesce(error, ''),
       coalesce(metadata, ''), grants, ${KEPT_PRICE}, ${KEPT_CHARGED}, min(started_at), ${amounts.join(", ")}
     FROM apart GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-    ON CONFLICT (day, hash) DO UPDATE SET first_at = least(ledger_days.first_at, excluded.first_at), ${added("ledger_days", SUMMED)})
+    ON CONFLICT (day, hash) DO UPDATE SET first_at = least(ledger_days.first_at, excluded.first_at), ${added("ledger_days", DAY_SUMS)})
   UPDATE @sums SET trimmed_to = greatest(trimmed_to, $1) RETURNING (SELECT count(*) FROM gone) AS rows`;
 
 const ROLLED = [...SUMS, ...LATENCY_COLUMNS];
