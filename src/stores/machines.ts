@@ -2,7 +2,7 @@
 import type { GatewayConfig } from "../config/gateway-config";
 import type { SpaceNotice } from "../spaces/notices";
 
-/** A hash of what must be the same everywhere: paths, ports, certificates and secrets may be each machine's own. */
+/** A hash of what must be the same on all machines. Left out are paths, ports, certificates and secrets, which may differ. */
 export function routingFileHash({
   models,
   providers,

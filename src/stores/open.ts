@@ -19,11 +19,11 @@ export async function openStores(
   aside?: Aside,
 ): Promise<Stores> {
   if (postgres === undefined) return openSqlite(path, outside, durability, aside);
-  // For what this machine keeps beside: its cache, and how `embedgate reload` finds it.
+  // Holds this machine's own files: its cache, and the address that `embedgate reload` uses.
   mkdirSync(dirname(path), { recursive: true, mode: PRIVATE_FOLDER });
   return openPostgres(postgres, path, outside, opening);
 }
 
-/** For people: without a password. */
+/** The database's name for logs and messages, without its password. */
 export const databaseName = ({ path, postgres }: GatewayConfig["database"]): string =>
   postgres === undefined ? path : placeOf(postgres.url);

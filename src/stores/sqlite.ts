@@ -1,5 +1,5 @@
 /**
- * Everything in one SQLite file, for the processes of one machine. The tables are described in the parts' own files.
+ * The storage in one SQLite file, for the processes of one machine. Each part's own file describes its tables.
  */
 import type { Aside } from "../aside/aside";
 import { ACTORS, openAudit } from "../books/audit";
@@ -27,7 +27,7 @@ import type { Stores } from "./stores";
 
 /**
  * @param path a file, made with its folder if absent and readable by nobody else, or ":memory:"
- * @param aside left out, or without threads: checkpoints run within commits
+ * @param aside left out, or without threads: checkpoints run as part of a commit
  * @throws GatewayError database_unavailable
  */
 export async function openSqlite(
@@ -42,7 +42,7 @@ export async function openSqlite(
   );
 }
 
-/** Undefined where it would be done on this thread all the same. */
+/** Undefined without threads, as a checkpoint would then run on this thread anyway. */
 function checkpointBy(aside: Aside, { log }: Pick<Outside, "log">): Checkpoint | undefined {
   if (aside.threads === 0) return undefined;
   return {

@@ -1,9 +1,9 @@
 /**
  * The storage of a gateway, independent of the database: each part's interface is in its own file; this joins them.
- * A new database is a further file here that makes a `Stores`; test/stores/ judges it. A new part is a member, and one in each.
+ * To add a database, write a file here that makes a `Stores`; test/stores/ tests it. To add a part, add a member here and in each database.
  *
- * What a request asks for on its way (`Keys.find`, `Workspaces.rules`, `Fingerprints.find`, `Limits.find`) is answered at once: a database
- * that is remote answers from memory. All else may be asynchronous.
+ * What every request reads (`Keys.find`, `Workspaces.rules`, `Fingerprints.find`, `Limits.find`) is answered synchronously: for a remote
+ * database from a copy in memory. Everything else may be asynchronous.
  */
 import type { Audit } from "../books/audit";
 import type { BatchRecords } from "../books/batch-records";
@@ -25,20 +25,20 @@ import type { RouteRecords } from "../spaces/records";
 
 export interface Stores {
   openKeys(): Keys;
-  /** @param defaults as they are now: a reload may change them */
+  /** @param defaults returns the current ones, as a reload may change them */
   openWorkspaces(defaults: () => WorkspaceSection): Workspaces;
   openWorkspaceNames(): WorkspaceNames;
   /**
-   * @param process who begins the rows, where several serve by one database
-   * @param configuredModel the routing file's id or pattern that a model came in by
+   * @param process the process that begins the rows, where several share one database
+   * @param configuredModel the routing file's id or pattern that a requested model matched
    */
   openLedger(process?: string | null, configuredModel?: (model: string) => string | undefined): Ledger;
   openStatements(): Statements;
   openRequests(): Requests;
   openRequestPages(): RequestPages;
-  /** Sums over time, as the ledger keeps them. */
+  /** The ledger's sums over time. */
   openSeries(): Series;
-  /** @param keep as it is now: a reload may change it */
+  /** @param keep returns the current setting, as a reload may change it */
   openTrimming(keep: () => Keep): Trimming;
   openAudit(): Pick<Audit, "list">;
   openSessions(): Sessions;
@@ -46,20 +46,20 @@ export interface Stores {
   openRecords(): RouteRecords;
   openLimits(): Limits;
   /**
-   * Forgets what was measured of a space, and the limits that were learnt in it.
-   * @param actor as the audit trail names it; left out: the command line @returns whether there was one
+   * Deletes what was measured of a space, and the limits that were learned in it.
+   * @param actor who does it, for the audit trail; left out: the command line @returns whether the space was known
    */
   forgetSpace(space: string, actor?: string): Promise<boolean>;
-  /** What it takes, in bytes. */
+  /** The size of the database in bytes. */
   size(): Promise<number>;
   openBatchRecords(): BatchRecords;
   openUpstreamRecords(): UpstreamRecords;
   /** @throws GatewayError database_unavailable when nothing can be read */
   check(): void;
   close(): Promise<void>;
-  /** Left out: there is no connection pool. */
+  /** Left out without a connection pool. */
   readonly connections?: () => ConnectionFigures;
-  /** Left out: the database is one machine's alone. */
+  /** Left out where only one machine can use the database. */
   readonly machines?: Machines;
 }
 
@@ -67,16 +67,16 @@ export interface Stores {
 export interface ConnectionFigures {
   readonly inUse: number;
   readonly most: number;
-  /** Requests, and others, that wait for a connection. */
+  /** Requests and background work that wait for a connection. */
   readonly waiting: number;
-  /** The longest that one of the last minute or two waited. */
+  /** The longest wait of the last one to two minutes. */
   readonly longestWaitMs: number;
 }
 
 /** Gateways that serve by the same database. */
 export interface Machines {
-  /** @param routingFile a hash of what this one serves by from now on (machines.ts) */
+  /** @param routingFile the hash of the routing file that this gateway uses from now on (machines.ts) */
   serving(routingFile: string): void;
-  /** Problems among them, as messages, a few seconds old at most. */
+  /** Messages about problems between the gateways, at most a few seconds old. */
   notices(): readonly string[];
 }

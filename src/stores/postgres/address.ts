@@ -1,6 +1,6 @@
 /**
- * Where a PostgreSQL database is, as the routing file says it. Our own parameters are removed from the address; the rest, such as `sslmode`, is
- * PostgreSQL's (postgresql.org/docs/15/libpq-connect.html#LIBPQ-CONNSTRING).
+ * The address of a PostgreSQL database, from the routing file. Our own parameters are taken out of the URL; the rest, such as `sslmode`, goes
+ * to PostgreSQL (postgresql.org/docs/15/libpq-connect.html#LIBPQ-CONNSTRING).
  */
 import type { PostgresConfig } from "../../config/gateway-config";
 
@@ -14,7 +14,7 @@ export function addressOf({ url, schema, prepare }: PostgresConfig): Address {
   return { url, schema, prepare };
 }
 
-/** For people: without user and password. */
+/** The address for logs and messages, without user and password. */
 export function placeOf(url: string): string {
   const parsed = URL.parse(url);
   if (parsed === null) return "postgres:";

@@ -1,4 +1,4 @@
-/** The audit trail in PostgreSQL: an entry in the transaction of each change. Entries are defined in src/books/audit.ts. */
+/** The audit trail in PostgreSQL: each change writes its entry in the same transaction. Entries are defined in src/books/audit.ts. */
 import { type Audit, type AuditRow, type Change, entryOf, written } from "../../books/audit";
 import { storableJson } from "./base";
 import { type DatabaseClock, timeOf } from "./clock";
@@ -10,7 +10,7 @@ const inJson = (state: object | null) => {
   return text === null ? null : storableJson(text);
 };
 
-/** For inside a transaction of the caller's. */
+/** To be called within the caller's transaction. */
 export async function noteChange(
   { query }: Connection,
   clock: DatabaseClock,

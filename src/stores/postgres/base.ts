@@ -1,4 +1,4 @@
-/** The dependencies of every part of the PostgreSQL store. */
+/** What every part of the PostgreSQL store needs, and the cleaning of text before it is stored. */
 import type { DatabaseClock } from "./clock";
 import type { Pool } from "./pool";
 
@@ -7,12 +7,12 @@ export interface Base {
   readonly clock: DatabaseClock;
 }
 
-/** PostgreSQL's text has no NUL, and its JSON no half of a surrogate pair: what a caller says may have both. */
+/** PostgreSQL refuses NUL in text and lone surrogates in JSON; a caller's text may have both. They become U+FFFD. */
 export function storable(text: string): string {
   return text.replaceAll("\0", "\uFFFD").toWellFormed();
 }
 
-/** The same of JSON that was written from a caller's: it is read back as JSON by the database, which refuses their escapes. */
+/** The same for JSON text with a caller's values: PostgreSQL also refuses the escapes of those characters. */
 export function storableJson(text: string): string {
   if (!/\\u(?:0000|d[89a-f])/i.test(text)) return text;
   const cleaned = (value: unknown): unknown => {

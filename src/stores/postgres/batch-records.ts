@@ -1,6 +1,6 @@
 /**
- * Files and batches in PostgreSQL: what each method promises is src/books/batch-records.ts's. Until when a batch is another's is by the
- * database's clock. Each is one statement, and done twice it is done once.
+ * Files and batches in PostgreSQL. src/books/batch-records.ts defines what each method promises. When another process's claim on a batch ends
+ * goes by the database's clock. Each method is one statement, and idempotent.
  */
 import {
   BATCH_COLUMNS,
@@ -21,7 +21,7 @@ const INSERT_FILE = insertInto("files", FILE_COLUMNS);
 const INSERT_BATCH = insertInto("batches", BATCH_COLUMNS);
 const BATCH = BATCH_COLUMNS.join(", ");
 
-/** $1 the time, $2 the owner, $3 for how many milliseconds. Who claims at the same time takes the next one. */
+/** $1 the time, $2 the owner, $3 for how many milliseconds. Of two processes that claim at the same time each gets another batch. */
 const CLAIM = `
   WITH next AS (
     SELECT id FROM @batches AS one WHERE ${OPEN} AND (owner IS NULL OR lease_ends_at <= ${timeOf("$1")})
@@ -31,7 +31,7 @@ const CLAIM = `
   UPDATE @batches SET owner = $2, lease_ends_at = ${timeOf("$1")} + $3::bigint
   WHERE id = (SELECT id FROM next) RETURNING ${BATCH}`;
 
-/** Batches that read it keep it. */
+/** A file is not removed while an open batch reads it. */
 const REMOVE_FILE = `
   WITH reader AS (SELECT id FROM @batches WHERE input_file_id = $1 AND ${OPEN} LIMIT 1),
   removed AS (DELETE FROM @files WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM reader))
@@ -43,11 +43,11 @@ export function openPostgresBatchRecords({ pool, clock }: Base): BatchRecords {
     return rows.map(plain) as Of[];
   };
   const one = async <Of>(sql: string, ...values: Parameter[]) => (await all<Of>(sql, ...values))[0];
-  /** Of a statement that says `RETURNING 1`. */
+  /** @param sql ends in `RETURNING 1` @returns whether it changed a row */
   const isDone = async (sql: string, ...values: Parameter[]) => (await all(sql, ...values)).length > 0;
   const there = "(expires_at IS NULL OR expires_at > $2)";
 
-  /** @param values those before the page's own */
+  /** @param values the parameters that `sql` has already */
   function page<Of>(sql: string, values: readonly Parameter[], { after, limit, order }: PageOf) {
     const beyond = after === undefined ? "" : ` AND id ${order === "asc" ? ">" : "<"} $${values.length + 2}`;
     const direction = order === "asc" ? "ASC" : "DESC";
@@ -106,7 +106,7 @@ export function openPostgresBatchRecords({ pool, clock }: Base): BatchRecords {
 
     async putBatch(batch) {
       if (await isDone(INSERT_BATCH, ...BATCH_COLUMNS.map((column) => kept(batch[column])))) return true;
-      // An id is made once: it is this one, and the first try's acknowledgement was lost.
+      // Ids are unique: if it exists, the first try was committed and only its acknowledgement was lost.
       return isDone("SELECT 1 FROM @batches WHERE id = $1", batch.id);
     },
     batch: (id, workspace) =>
@@ -180,7 +180,7 @@ type Row<Of> = { readonly [Name in keyof Of]: Of[Name] extends number ? bigint :
 
 const kept = (value: string | number | null) => (typeof value === "string" ? storable(value) : value);
 
-/** PostgreSQL's whole numbers are bigints: none of these is too large for a number. */
+/** PostgreSQL's whole numbers come as bigints; all of these fit a number. */
 const plain = (row: object): unknown =>
   Object.fromEntries(
     Object.entries(row).map(([name, value]) => [name, typeof value === "bigint" ? Number(value) : value]),

@@ -1,6 +1,6 @@
 /**
- * What a request's hold and charge are taken from: its workspace's row (holding.ts, settling.ts), or this process's lease of it (leases.ts).
- * Which of them is decided when it is begun, and stays so.
+ * Takes a request's hold and charge either from its workspace's row (holding.ts, settling.ts) or from this process's lease (leases.ts).
+ * That is decided when the request begins, and does not change until it is settled.
  */
 import type { Charge } from "../../books/balances";
 import type { LedgerRow } from "../../books/ledger-row";
@@ -12,18 +12,18 @@ import { settleLeased, settleTogether } from "./settling";
 
 export interface Charging {
   isLeased(row: LedgerRow): boolean;
-  /** Undefined where it is not leased. */
+  /** What the lease holds for a row; undefined where it is not held against a lease. */
   heldFor(row: LedgerRow): Held | undefined;
-  /** Decides it for requests that are about to begin. Not in a transaction. */
+  /** Decides for requests that are about to begin. Must not be called within a transaction. */
   decide(connection: Connection, beginnings: readonly Beginning[]): Promise<void>;
-  /** Those of one statement. */
+  /** Requests with the same key share one statement. */
   beginKey(beginning: Beginning): string;
-  /** @param all of one `beginKey` @returns undefined: not all of them fit, or this process has lost its lease */
+  /** @param all with the same `beginKey` @returns undefined where not all of them fit, or this process has lost its lease */
   begin(
     connection: Connection,
     all: readonly [Beginning, ...Beginning[]],
   ): Promise<readonly Held[] | undefined>;
-  /** @param rows of one workspace, and all leased or none @param areFree see `settleTogether` */
+  /** @param rows of one workspace, either all leased or none @param areFree see `settleTogether` */
   settle(
     connection: Connection,
     rows: readonly [LedgerRow, ...LedgerRow[]],
@@ -31,7 +31,7 @@ export interface Charging {
   ): Promise<ReadonlyMap<string, Charge>>;
 }
 
-/** @param leases undefined: nothing is leased */
+/** @param leases undefined where leases are switched off */
 export function createCharging(
   leases: Leases | undefined,
   process: string,

@@ -1,6 +1,6 @@
 /**
- * The checks of `embedgate database check`: whether PostgreSQL's tables are those of this release, which gateways use it, and whether the books add
- * up. A further question is a query here and a line of `questions`.
+ * The checks of `embedgate database check`: whether PostgreSQL's tables are those of this release, which gateways use them, and whether the
+ * sums agree. To add a check, add an entry to QUESTIONS.
  */
 import { OWN_WORKSPACE } from "../../books/ledger";
 import { UNIT_MS } from "../../books/rollups";
@@ -13,7 +13,7 @@ import { sumsOver } from "./sums";
 
 export interface DatabaseState {
   readonly server: string;
-  /** Steps of the schema that the database has had, and that this release knows. */
+  /** How many migrations the database has had, and how many this release knows. */
   readonly version: number;
   readonly versionKnown: number;
   readonly connections: { readonly most: number; readonly askedFor: number };
@@ -30,7 +30,7 @@ interface Sums {
   readonly what?: string;
 }
 
-/** What charts and invoices both are made of. */
+/** Columns that both charts and invoices use. */
 const COMPARED = ["requests", "tokens", "tokens_upstream", "tokens_billed", "cost_pico_usd", "micro_credits"];
 const sumOf = (name: string) =>
   `sum(${name === "requests" ? `CASE WHEN workspace <> '${OWN_WORKSPACE}' THEN requests ELSE 0 END` : name})::bigint AS ${name}`;
@@ -86,7 +86,7 @@ export async function stateOfDatabase(pool: Pool, schema: string): Promise<Datab
       )
     : [];
   const wrong: string[] = [];
-  // Tables of an earlier shape are brought up to date first.
+  // The queries need the tables of this release: before the migrations they are left out.
   for (const { ask, words } of version >= MIGRATIONS.length ? QUESTIONS : [])
     wrong.push(...(await pool.run(({ query }) => query<Sums>(ask))).map(words));
   wrong.push(...routingFilesDiffer(gateways));
@@ -103,7 +103,7 @@ export async function stateOfDatabase(pool: Pool, schema: string): Promise<Datab
   };
 }
 
-/** In words: gateways that serve by another routing file than this one. @param routingFile its hash */
+/** A message where gateways use another routing file than this one. @param routingFile its hash */
 export function servingOthers({ gateways }: DatabaseState, routingFile: string): readonly string[] {
   const others = gateways.filter(({ serves }) => serves !== "" && serves !== routingFile);
   if (others.length === 0) return [];

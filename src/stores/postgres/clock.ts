@@ -1,18 +1,18 @@
 /**
- * The time of the database, for what several machines must agree on: days, months, and until when a rotated secret works. In SQL it is
- * `now()`; where this process needs it, it is derived from the database's last reply.
+ * The database's time, for what several machines must agree on: days, months, and when a rotated secret expires. SQL uses `now()`; this
+ * process estimates it from the database's last reply.
  */
 
 export interface DatabaseClock {
-  /** Milliseconds since 1970, by the database. */
+  /** The database's time in milliseconds since 1970. */
   now(): number;
-  /** What a statement is given as its `at`: null, so that the database takes its own time; a test's clock where there is one. */
+  /** The value of a statement's `at`: null, so that the database uses its own time; in a test with a clock, that clock's time. */
   at(): number | null;
-  /** The database has just reported its time. @param asked when it was asked, on the monotonic clock */
+  /** Called with each time that the database reports. @param asked when it was asked, on the monotonic clock */
   heard(now: number, asked: number): void;
 }
 
-/** Of a statement's parameter: the time in milliseconds since 1970. */
+/** SQL for a parameter's time, or the database's own where it is null; in milliseconds since 1970. */
 export const timeOf = (parameter: string) =>
   `coalesce(${parameter}::bigint, (extract(epoch FROM now()) * 1000)::bigint)`;
 
@@ -26,7 +26,7 @@ export function createClock(
     now: fixed ?? (() => monotonic() + offset),
     at: fixed ?? (() => null),
     heard(said, asked) {
-      // Accurate to a round trip, which is enough here.
+      // Accurate to half a round trip, which is enough here.
       offset = said - (asked + monotonic()) / 2;
     },
   };

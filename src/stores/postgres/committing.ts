@@ -1,6 +1,6 @@
 /**
- * Group commit: all writes of a turn of the event loop, and those that come while a transaction is in flight, share the next one.
- * A workspace has one transaction of this process at a time, so that they do not wait for its row lock; different ones run in parallel.
+ * Group commit: all writes of one turn of the event loop, and those that arrive while a transaction is in flight, share the next transaction.
+ * This process runs one transaction per workspace at a time, as others would wait for its row lock; different workspaces run in parallel.
  */
 import type { GatewayError } from "../../domain/errors";
 import { asGatewayError } from "../../domain/errors";
@@ -9,23 +9,23 @@ import { type Connection, isPassing } from "./connection";
 import { Fenced } from "./instance";
 import { type Pool, unavailable, WAIT_MS_MAX } from "./pool";
 
-/** Something to be written for a request. */
+/** One write of a request. */
 export interface Entry<Work> {
   readonly work: Work;
   readonly workspace: string;
-  /** On the monotonic clock: after it nothing is tried again. */
+  /** On the monotonic clock: after that it is not retried. */
   readonly giveUpAt: number;
   /** It was tried on a connection that was lost, so it may have been committed. */
   isDoubtful: boolean;
-  /** On the monotonic clock: since when it waits for a connection; undefined: it does not. */
+  /** Since when it has waited for a connection, on the monotonic clock; undefined where it does not wait. */
   waitsSince: number | undefined;
-  /** It was given up while it was in flight. Whether it was committed is not known. */
+  /** It timed out while it was in flight, so it may or may not have been committed. */
   isGivenUp: boolean;
   readonly done: (result: unknown) => void;
   readonly failed: (error: GatewayError) => void;
 }
 
-/** An entry's outcome. */
+/** An entry's outcome. `alone`: it must be written by itself. */
 export type Outcome = { readonly value: unknown } | { readonly error: GatewayError } | "alone";
 
 export interface Committing<Work> {
@@ -36,13 +36,13 @@ export interface Committing<Work> {
 
 export interface Writing<Work> {
   /**
-   * All of them in one transaction, or in one statement; none of them is doubtful. `alone`: not together with the others.
-   * @throws what the database says; then nothing was done
+   * Writes all of them in one transaction or one statement. None of them is doubtful.
+   * @throws the database's error; then nothing was written
    */
   together(connection: Connection, entries: readonly Entry<Work>[]): Promise<readonly Outcome[]>;
   /**
-   * @param group the same for all of a group, one after the other
-   * @throws what the database says
+   * Writes one entry by itself; `group` is the same object for all of a group, which are written one after the other.
+   * @throws the database's error
    */
   alone(connection: Connection, entry: Entry<Work>, group: object): Promise<unknown>;
 }
@@ -91,7 +91,7 @@ export function createCommitting<Work>(
     for (const resolve of idlers.splice(0)) resolve();
   }
 
-  /** Only of those that had to wait. */
+  /** Reports the waits of those entries that had to wait for a connection. */
   function noteWaits(group: readonly Entry<Work>[]): void {
     for (const entry of group) {
       if (entry.waitsSince === undefined) continue;
@@ -106,7 +106,7 @@ export function createCommitting<Work>(
     for (const entry of waiting) entry.waitsSince ??= monotonic();
   }
 
-  /** A timer for deadlines, of what waits for a connection and of what waits for the server. */
+  /** Starts the timer that checks the deadlines of entries that wait for a connection or for the server. */
   function look(): void {
     if (queue.length === 0 && inFlight.size === 0) {
       stopLooking?.();
@@ -160,7 +160,7 @@ export function createCommitting<Work>(
     }
   }
 
-  /** @returns those that are to be written by themselves */
+  /** @returns the entries that must be written by themselves */
   async function writeSure(group: readonly Entry<Work>[]): Promise<readonly Entry<Work>[]> {
     let outcomes: readonly Outcome[];
     try {
@@ -181,7 +181,7 @@ export function createCommitting<Work>(
     });
   }
 
-  /** They are retried until their deadline. Whether they were committed is checked then. */
+  /** Retries them until their deadlines. They may have been committed, so a retry writes each by itself and checks that. */
   async function failedWith(group: readonly Entry<Work>[], thrown: unknown): Promise<void> {
     const now = monotonic();
     const mayPass = isOfTheDatabase(thrown);
@@ -208,15 +208,15 @@ export function createCommitting<Work>(
   };
 }
 
-/** A transient error, as opposed to a refusal. */
+/** Whether it is a transient error of the database, as opposed to a refusal. */
 function isOfTheDatabase(thrown: unknown): boolean {
   if (thrown instanceof Fenced) return false;
   return isPassing(thrown) || asGatewayError(thrown).kind === "ledger_unavailable";
 }
 
-/** When what a request begins with is given up; nothing has been spent yet. */
+/** The deadline of the write that begins a request, when nothing has been spent yet. */
 export const beginUntil = (now: number, until: number) => Math.min(until, now + WAIT_MS_MAX);
 
-/** Writes of paid calls are retried for longer: as long as a server's restart or a failover takes. */
+/** Writes of paid calls are retried for longer, so that they survive a server's restart or failover. */
 const SETTLE_MS_MAX = 15_000;
 export const settleUntil = (now: number, until: number) => Math.min(until, now + SETTLE_MS_MAX);

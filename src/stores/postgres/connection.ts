@@ -1,13 +1,13 @@
 /**
- * One connection to PostgreSQL: each query is answered in bounded time, or the connection is given up.
+ * One connection to PostgreSQL. A query that is not answered in time closes the connection.
  *
- * Bun's own `SQL` and the package postgres 3.4.9 were compared by experiment on Bun 1.4.5 with PostgreSQL 15 and PgBouncer 1.18: connections
- * ended by pg_terminate_backend idle and in mid-query, an immediate restart, a stopped server, 20,000 queries over four connections. Both read
- * bigint exactly, and both work through PgBouncer without prepared statements. `postgres` gave a connection's end (57P01) to a query that had
- * not been sent on it, and once left a place of its pool connecting for 30 s; Bun's answered each at once, with the SQLSTATE in `errno`, at
- * 41,000 queries a second, and needs no dependency. With it, two traps: a pool of its reconnects in silence in the middle of a transaction,
- * so each connection is reserved here; and it has no time limit for a query, so that is here, too. Prepared statements fail through
- * PgBouncer's transaction pooling (26000, 42P05): `prepare: false` in the routing file.
+ * Why Bun's own `SQL`: it and the package postgres 3.4.9 were compared on Bun 1.4.5 with PostgreSQL 15 and PgBouncer 1.18 (connections ended by
+ * pg_terminate_backend while idle and during a query, an immediate restart, a stopped server, 20,000 queries over four connections). Both read
+ * bigint exactly, and both work through PgBouncer without prepared statements. `postgres` reported a connection's end (57P01) for a query that
+ * had not been sent on it, and once kept a pool slot connecting for 30 s. Bun's answered every query at once, with the SQLSTATE in `errno`, at
+ * 41,000 queries a second, and needs no dependency. Its two traps: its pool reconnects silently in the middle of a transaction, so each
+ * connection is reserved here; and it has no timeout for a query, so this file has one. Through PgBouncer's transaction pooling prepared
+ * statements fail (26000, 42P05): that is what `prepare: false` in the routing file is for.
  */
 import { SQL } from "bun";
 import { GatewayError } from "../../domain/errors";
@@ -19,20 +19,20 @@ export type Parameter = string | number | bigint | boolean | Uint8Array | null;
 
 export interface Connection {
   /**
-   * @param text with `@` before the name of each table, for the schema
-   * @throws Lost where it is not known whether it was done; PostgreSQL's own error where it was refused
+   * @param text with `@` before the name of each table, which becomes the schema
+   * @throws Lost where it is not known whether the query ran; PostgreSQL's own error where it was refused
    */
   query<Row>(text: string, parameters?: readonly Parameter[]): Promise<readonly Row[]>;
-  /** Several statements at once, such as a step of the migrations. */
+  /** Runs several statements at once, such as a migration. */
   script(text: string): Promise<void>;
-  /** The transaction that `work` asks in; what it throws undoes all of it. */
+  /** Runs `work` in a transaction, which is rolled back if it throws. */
   transaction<T>(work: () => Promise<T>): Promise<T>;
   /**
-   * A transaction of works that each ask one query, at once: all are sent without waiting for an answer. One that is refused undoes all.
-   * @throws what was refused first, once all are answered
+   * Runs functions of one query each in one transaction, sent without waiting for each answer. It is rolled back if one is refused.
+   * @throws the first refusal, once all are answered
    */
   pipeline(works: readonly ((connection: Connection) => Promise<void>)[]): Promise<void>;
-  /** It ended: it takes no more queries. */
+  /** Whether the connection has ended and takes no more queries. */
   isLost(): boolean;
   close(): void;
 }
@@ -42,7 +42,7 @@ export class Lost extends Error {
   override readonly name = "Lost";
 }
 
-/** Longer than any statement of ours takes; the server's own limit (statement_timeout) comes first where it is up. */
+/** Longer than any of our statements takes. A server that still works cancels them earlier (statement_timeout). */
 const ANSWER_MS_MAX = 5_000;
 const STATEMENT_MS_MAX = 4_000;
 const LOCK_MS_MAX = 2_000;
@@ -50,7 +50,7 @@ const CONNECT_SECONDS_MAX = 2;
 
 type World = Pick<Outside, "alarm" | "postgres">;
 
-/** Bun's own client. */
+/** Opens Bun's own client. */
 export function openBuns(options: SQL.Options): PostgresClient {
   const pool = new SQL(options);
   return {
@@ -68,7 +68,7 @@ export function openBuns(options: SQL.Options): PostgresClient {
   };
 }
 
-/** @throws Lost, or PostgreSQL's refusal */
+/** @throws Lost, or PostgreSQL's own error */
 export async function connect(address: Address, { alarm, postgres = openBuns }: World): Promise<Connection> {
   let lostBy: unknown;
   let isEnding = false;
@@ -85,7 +85,7 @@ export async function connect(address: Address, { alarm, postgres = openBuns }: 
   const end = () => {
     if (isEnding) return;
     isEnding = true;
-    // It rejects the open queries; its own result does not matter.
+    // Closing rejects the open queries; its own result does not matter.
     pool.close().catch(() => undefined);
   };
 
@@ -118,7 +118,7 @@ export async function connect(address: Address, { alarm, postgres = openBuns }: 
     reserved = await within(pool.reserve());
   } catch (cause) {
     end();
-    // Its other refusals have the same SQLSTATE, but pass.
+    // PgBouncer's other refusals have the same SQLSTATE, but are transient.
     if (/unsupported startup parameter/.test(wordsOf(cause))) throw isPgBouncer(cause);
     throw cause;
   }
@@ -143,7 +143,7 @@ export async function connect(address: Address, { alarm, postgres = openBuns }: 
       }
     },
     async pipeline(works) {
-      // After a refusal the others are refused, too, and COMMIT undoes all.
+      // After a refusal PostgreSQL refuses the rest as well, and COMMIT rolls back.
       const asked = [query("BEGIN"), ...works.map((work) => work(connection)), query("COMMIT")];
       const failed = (await Promise.allSettled(asked)).find(({ status }) => status === "rejected");
       if (failed?.status === "rejected") throw failed.reason;
@@ -172,7 +172,7 @@ function optionsOf(address: Address, onclose: (cause: unknown) => void): SQL.Opt
     connectionTimeout: CONNECT_SECONDS_MAX,
     onclose,
   };
-  // PgBouncer refuses a connection that asks for settings; there the server's own hold (ALTER ROLE … SET statement_timeout).
+  // PgBouncer refuses connections that ask for settings; limits must be set on the role (ALTER ROLE … SET statement_timeout).
   if (!address.prepare) return options;
   return {
     ...options,
@@ -185,16 +185,16 @@ function optionsOf(address: Address, onclose: (cause: unknown) => void): SQL.Opt
   };
 }
 
-/** PostgreSQL's code of an error, such as 23505; undefined for what is none of its errors. */
+/** The SQLSTATE of a PostgreSQL error, such as 23505; undefined for other errors. */
 export function stateOf(cause: unknown): string | undefined {
   if (!(cause instanceof Error) || !("errno" in cause)) return undefined;
   return typeof cause.errno === "string" ? cause.errno : undefined;
 }
 
-/** postgresql.org/docs/15/errcodes-appendix.html: class 08, a server that ends or starts, and PgBouncer's own refusals. */
+/** Class 08, a server that shuts down or starts, and PgBouncer's own refusals: postgresql.org/docs/15/errcodes-appendix.html. */
 const CONNECTION_STATES = /^(?:08|57P0)/;
 
-/** After these the connection is unusable. */
+/** Whether the connection is unusable after this error. */
 function isConnectionError(cause: unknown): boolean {
   if (cause instanceof Lost) return true;
   const state = stateOf(cause);
@@ -203,8 +203,8 @@ function isConnectionError(cause: unknown): boolean {
 }
 
 /**
- * It may succeed another time, on this connection or on another: too many connections, a standby that is read-only yet, a lock that was not had,
- * a statement that was cancelled, a deadlock or a conflict that undid the whole transaction.
+ * Whether the error is transient: too many connections, a standby that is still read-only, a lock timeout, a cancelled statement, a deadlock or
+ * a serialization failure.
  */
 export function isPassing(cause: unknown): boolean {
   return isConnectionError(cause) || /^(?:53|25006|55P03|57014|40)/.test(stateOf(cause) ?? "");

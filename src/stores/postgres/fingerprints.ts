@@ -1,4 +1,4 @@
-/** The first measurement of each embedding space, kept in PostgreSQL and known in memory. The contract is src/spaces/fingerprints.ts. */
+/** The first measurement of each embedding space, in PostgreSQL with a copy in memory. The interface is in src/spaces/fingerprints.ts. */
 
 import type { Fingerprint } from "../../domain/fingerprint";
 import { PROBES_VERSION } from "../../domain/probes";
@@ -83,7 +83,7 @@ export function openPostgresFingerprints(
           ],
         );
       });
-      // Another gateway may have been first.
+      // Another gateway may have written its own first: that one is used.
       return byName.get(space) ?? fingerprint;
     },
     async paid(space, paidAt) {
@@ -103,7 +103,7 @@ export function openPostgresFingerprints(
   };
 }
 
-/** With the limits that were learnt in it. @returns whether the database had it */
+/** Deletes a space's fingerprint and the limits learned in it. @returns whether the database had the space */
 export async function forgetPostgresSpace(
   { pool, clock }: Base,
   mirror: Mirror,

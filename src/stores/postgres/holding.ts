@@ -1,7 +1,7 @@
 /**
- * A request's row is begun and what it may cost is held, in one statement that reads nothing before: PostgreSQL looks at the balance as the
- * last commit left it, under the row's lock, so READ COMMITTED is enough. No row comes back where it does not fit. Several requests of a
- * workspace are one statement, too, as long as all of them fit together.
+ * Inserts a request's row and holds what it may cost, in one statement. PostgreSQL checks the balance that was committed last, under the
+ * row's lock, so READ COMMITTED is enough. Where it does not fit, no row is returned. Several requests of a workspace share one statement as
+ * long as all of them fit together.
  */
 import type { Terms } from "../../books/balances";
 import {
@@ -24,25 +24,25 @@ export interface Beginning {
   readonly row: LedgerRow;
   readonly estimate: Estimate;
   readonly terms: Terms;
-  /** The batch whose reserve it is taken from. Left out: it is held anew. */
+  /** The batch whose reserve pays for the hold; left out: the workspace's balance does. */
   readonly reserve?: string | undefined;
 }
 
 export const UNIQUE_VIOLATION = "23505";
 
-/** What was held for a row. */
+/** The amounts that are held for a row. */
 export interface Held {
   readonly microCredits: bigint;
   readonly picoUsd: bigint;
 }
 
-/** Of the most that a request may cost, in whole micro-credits, however the workspace's charges stand. */
+/** The most that a request may cost, in whole micro-credits, whatever fraction the workspace has prepaid. */
 export const mostOf = ({ most }: Estimate): Held => ({
   microCredits: due(most, undefined),
   picoUsd: most.picoUsd,
 });
 
-/** Those of one statement: what may be held for them is bound by the same caps, or is of the same reserve. */
+/** Requests with the same key share one statement: they have the same caps, or use the same reserve. */
 export const termsKey = ({ row, terms: { caps }, reserve = "" }: Beginning) =>
   `${row.workspace}\0${caps.day}\0${caps.month}\0${caps.timeZone}\0${reserve}`;
 
@@ -76,7 +76,7 @@ const insertFrom = (held: string) => `
   SELECT coalesce(r.started_at, ${TIME}), $2, ${DAY}, ${names} FROM json_to_recordset($4::text::json) AS r(started_at bigint, ${shape})${held}
   RETURNING request_id, micro_credits_held`;
 
-/** $5 the workspace, $6 and $7 micro-credits and pico-USD to hold, $8 and $9 the caps. What is spent is of the row's last day and month. */
+/** $5 the workspace, $6 and $7 micro-credits and pico-USD to hold, $8 and $9 the caps. The row's sums count only for its own day and month. */
 const capFits = (cap: string, spent: string, period: string, now: string, fits: (left: string) => string) =>
   `(${cap}::bigint IS NULL OR $7 = 0 OR ${fits(`${cap} - CASE WHEN ${period} >= ${now} THEN ${spent} ELSE 0 END`)})`;
 export const capsFit = (fits: (left: string) => string) => `
@@ -94,7 +94,7 @@ const HOLD_ALL = `
 const dueOf = (femtoCredits: string) =>
   `div(greatest(${femtoCredits}::numeric - femto_credits_prepaid, 0) + 999999999, 1000000000)::bigint`;
 
-/** Alone, a request may hold all that is left, as long as that covers the least: $10 and $11, the most and the least in 10⁻¹⁵ credits; $12 the least in pico-USD. */
+/** A single request may hold all that is left, if that covers the least. $10, $11: most and least in 10⁻¹⁵ credits; $12: least in pico-USD. */
 const HOLD_WHAT_IS_LEFT = `
   WITH held AS (
     UPDATE @workspaces SET pico_usd_held = $7,
@@ -107,10 +107,10 @@ const HOLD_WHAT_IS_LEFT = `
 
 const INSERT = insertFrom("");
 
-/** Held against this process's lease (leases.ts), as long as it has it. $5 the workspace. */
+/** Holds against this process's lease (leases.ts), if it still has it. $5 the workspace. */
 const INSERT_LEASED = insertFrom(", (SELECT 1 FROM @leases WHERE workspace = $5 AND process = $2) AS lease");
 
-/** $5 the batch: its rows get of its reserve what is left, one after the other. Less than they may cost is never refused: the whole was held. */
+/** $5 the batch. Its rows take from what is left of its reserve, one after the other. Too little is not refused, as the whole batch was held. */
 const TAKE = `
   WITH reserve AS (SELECT micro_credits, pico_usd FROM @reserves WHERE id = $5 FOR UPDATE),
   wanted AS (
@@ -145,8 +145,8 @@ interface HeldRow {
 }
 
 /**
- * @param group of one `termsKey`
- * @returns what is held for each; undefined: not all of them fit, and nothing was done
+ * @param group with the same `termsKey`
+ * @returns what is held for each; undefined where not all of them fit, and nothing was written
  */
 export async function holdTogether(
   { query }: Connection,
@@ -186,7 +186,7 @@ export async function holdTogether(
   return begun.length === group.length ? holds : undefined;
 }
 
-/** What is held for them is the lease's. @returns whether they are begun; false: the lease is gone */
+/** Begins rows that are held against the lease. @returns false where this process has lost the lease */
 export async function beginLeased(
   { query }: Connection,
   group: readonly [Beginning, ...Beginning[]],
@@ -205,7 +205,7 @@ export async function beginLeased(
   return begun.length === group.length;
 }
 
-/** Near the end of a balance. @returns what is held; undefined: others hold a part of it, or not even the least fits */
+/** For a balance that is nearly used up. @returns what is held; undefined where others hold a part, or not even the least fits */
 export async function holdWhatIsLeft(
   { query }: Connection,
   beginning: Beginning,
@@ -242,7 +242,7 @@ export interface BalanceRow {
   readonly spent_month_pico_usd: bigint;
 }
 
-/** After nothing was held. What others have charged to their leases is counted as taken. */
+/** Reads a balance to explain why nothing could be held. Charges to leases that are not in the row yet are subtracted. */
 export async function balanceOf({ query }: Connection, workspace: string): Promise<BalanceRow | undefined> {
   const [found] = await query<BalanceRow>(
     `SELECT micro_credits - spent AS micro_credits, micro_credits_held - spent AS micro_credits_held, pico_usd_held, femto_credits_prepaid,
@@ -253,7 +253,7 @@ export async function balanceOf({ query }: Connection, workspace: string): Promi
   return found;
 }
 
-/** @returns the caller's error; undefined: it may fit once others have settled */
+/** @returns the error for the caller; undefined where the request may fit once others have settled */
 export function whyNot(
   found: BalanceRow,
   { estimate: { least, most }, terms: { caps } }: Pick<Beginning, "estimate" | "terms">,

@@ -1,6 +1,6 @@
 /**
- * This process among those on one database: it sends a heartbeat every five seconds. The rows and holds of one that has been silent
- * for 30 s are released once, by the first that sees it; one that comes back finds that it was fenced, and ends.
+ * This process as one of several on a database: it sends a heartbeat every five seconds. The rows and holds of a process that was silent for
+ * 30 s are released once, by the first that sees it; if that process comes back, it finds itself fenced and exits.
  */
 import { Ending } from "../../domain/ending";
 import { GatewayError } from "../../domain/errors";
@@ -13,31 +13,31 @@ import { RELEASE_LOST } from "./reserves";
 export interface Described {
   readonly machine: string;
   readonly version: string;
-  /** That this process may open. */
+  /** How many connections the process may open. */
   readonly connections: number;
 }
 
 export interface Instance {
   readonly id: string;
-  /** Registers it and starts its heartbeat. @throws GatewayError ledger_unavailable */
+  /** Registers this process and starts its heartbeat. @throws GatewayError ledger_unavailable */
   join(): Promise<void>;
-  /** A hash of its configuration. */
+  /** @param hash of the configuration that this process uses now */
   serving(hash: string): void;
-  /** All live gateways at the last heartbeat. */
+  /** The live gateways as of the last heartbeat. */
   seen(): readonly InstanceRow[];
-  /** All live gateways. @throws GatewayError ledger_unavailable */
+  /** The live gateways, read now. @throws GatewayError ledger_unavailable */
   all(): Promise<readonly InstanceRow[]>;
-  /** @throws GatewayError ledger_unavailable where others may take it for dead */
+  /** @throws GatewayError ledger_unavailable where others may take this process for dead */
   assertAlive(): void;
-  /** It was fenced. @returns the error for its callers */
+  /** Called where this process was fenced. @returns the error for its callers */
   fenced(): GatewayError;
   /**
-   * Marks the rows of those that are dead as interrupted and gives back what they held.
-   * @param ended one that is known to have ended
-   * @returns how many rows there were
+   * Marks the rows of dead processes as interrupted and releases what they held.
+   * @param ended the id of a process that is known to have ended
+   * @returns the number of rows
    */
   releaseDead(ended?: string): Promise<number>;
-  /** Unregisters it; it has no row in flight. */
+  /** Unregisters this process, which must have no row in flight. */
   leave(): Promise<void>;
 }
 
@@ -49,7 +49,7 @@ export interface InstanceRow {
   readonly serves: string;
 }
 
-/** The error once it is fenced: others have released what this process held. */
+/** The error of a fenced process: others have released what it held. */
 export class Fenced extends GatewayError {
   constructor() {
     super("ledger_unavailable", "This gateway was taken for dead, and ends. Retry after a second.", {
@@ -62,11 +62,14 @@ const BEAT_MS = 5_000;
 const BEAT_AGAIN_MS = 1_000;
 export const SILENT_SECONDS = 30;
 const SILENT_MS = SILENT_SECONDS * 1_000;
-/** A longer gap between heartbeats: the database, or this process, was away, so other processes' silence proves nothing. */
+/** After a longer gap between heartbeats the database or this process was down, so the others' silence proves nothing. */
 const GAP_MS_MAX = 3 * BEAT_MS;
 const CHANGES_KEPT = "1 hour";
 
-/** $1: one that is known to have ended, or null. Whoever holds a row's lock is at work on it, or releases it. What a line of a batch held goes back to the batch. */
+/**
+ * $1: a process that is known to have ended, or null. Locked rows are skipped, as somebody is settling or releasing them. The hold of a
+ * batch's line returns to the batch.
+ */
 const RELEASE = `
   WITH dead AS (
     SELECT request_id, workspace, batch, micro_credits_held AS held, pico_usd_held AS held_pico_usd FROM @ledger l
@@ -88,7 +91,7 @@ const RELEASE = `
 
 type World = Pick<Outside, "monotonic" | "sleep" | "log">;
 
-/** In words, where gateways serve by different routing files. One that has just started has not said yet. */
+/** A message where gateways use different routing files. A gateway that has just started has not reported its file yet. */
 export function routingFilesDiffer(all: readonly InstanceRow[]): readonly string[] {
   const byFile = Map.groupBy(
     all.filter(({ serves }) => serves !== ""),
@@ -104,7 +107,7 @@ export function routingFilesDiffer(all: readonly InstanceRow[]): readonly string
   ];
 }
 
-/** @param fencedNow is called once */
+/** @param fencedNow is called once, when this process finds itself fenced */
 export function createInstance(
   id: string,
   described: Described,
@@ -118,7 +121,7 @@ export function createInstance(
   let isFenced = false;
   let hasJoined = false;
   let beatAt = Number.NEGATIVE_INFINITY;
-  /** Since when no heartbeat has failed. */
+  /** Since when heartbeats have come without a gap. */
   let steadySince = Number.POSITIVE_INFINITY;
 
   function fenced(): GatewayError {
@@ -144,7 +147,7 @@ export function createInstance(
     seen = await all();
     if (asked - beatAt > GAP_MS_MAX) steadySince = asked;
     beatAt = asked;
-    // After an outage no heartbeat is recent: the others get time to send one.
+    // After an outage no heartbeat is recent, so the others get time to send one.
     if (asked - steadySince < SILENT_MS) return;
     const count = await releaseDead();
     if (count > 0) log("warn", "requests of a gateway that died were released", { count });
@@ -228,7 +231,7 @@ export function createInstance(
   };
 }
 
-/** Warns the operator before the last connection is taken. */
+/** Warns the operator where the gateways may open more connections than the server has. */
 async function tellConnections(pool: Pool, own: number, log: World["log"]): Promise<void> {
   const count = async ({ query }: Connection) =>
     query<{ readonly most: number; readonly asked: bigint }>(

@@ -1,5 +1,5 @@
 /**
- * API keys in PostgreSQL: looked up in memory, changed in the database. The contract is src/callers/keys.ts.
+ * API keys in PostgreSQL: looked up in memory, changed in the database. The interface is in src/callers/keys.ts.
  */
 
 import { ACTORS } from "../../books/audit";
@@ -42,7 +42,7 @@ interface Key extends KeyRow {
   readonly secrets: readonly SecretRow[];
 }
 
-/** What is known of all keys, revoked ones too. */
+/** The copy of all keys in memory, including revoked ones. */
 export interface KnownKeys {
   readonly parts: readonly Part[];
   readonly byId: ReadonlyMap<string, Key>;
@@ -75,7 +75,7 @@ export function createKnownKeys(): KnownKeys {
     const keys = await connection.query<KeyRow>(`SELECT * FROM @keys ${which}`, wanted);
     const secrets = await connection.query<SecretRow>(`SELECT * FROM @key_secrets ${whose}`, wanted);
     const byKey = Map.groupBy(secrets, ({ key_id }) => key_id);
-    // Replaced at once, so that no request misses a key that exists.
+    // Replaced within one turn of the event loop, so that no request misses a key that exists.
     forget(names ?? [...byId.keys()]);
     for (const row of keys) {
       const key = { ...row, secrets: byKey.get(row.id) ?? [] };
@@ -95,7 +95,7 @@ export function createKnownKeys(): KnownKeys {
   return { parts, byId, bySecret, tokensWereTaken: () => tokensWereTaken };
 }
 
-/** Secrets that came lately, so that each is hashed once. */
+/** How many recent secrets' hashes are kept, so that a secret is not hashed for each request. */
 const HASHES_MAX = 10_000;
 
 export function openPostgresKeys(
@@ -116,7 +116,7 @@ export function openPostgresKeys(
     return hash;
   }
 
-  /** Idempotent. */
+  /** @param work may run more than once */
   async function change(work: (connection: Connection) => Promise<void>): Promise<void> {
     await pool.transact(work);
     await mirror.refresh();
@@ -211,7 +211,7 @@ export function openPostgresKeys(
            WHERE starts_with(key_id, 'key_bootstrap_') AND hash <> $2 AND expires_at IS NULL`,
           [clock.at(), hash],
         );
-        // It may have been replaced and set again.
+        // Another change may have replaced this secret and set it again.
         await query("UPDATE @key_secrets SET expires_at = NULL WHERE hash = $1 AND key_id = $2", [hash, id]);
         const there = await query("SELECT 1 FROM @key_secrets WHERE hash = $1", [hash]);
         if (there.length > 0) return;

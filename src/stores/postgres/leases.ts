@@ -1,11 +1,11 @@
 /**
- * Leases of credits, for a workspace that so many requests ask for that its one row is the bottleneck (postgres.credit_lease): this process
- * takes a slice of the credits for itself, and holds requests against it in memory. Their rows are still written before the first call and
- * settled before the answer, but the workspace's own row is changed only when the lease is renewed or returned.
+ * Leases of credits, for a workspace with so many requests that its one row is the bottleneck (postgres.credit_lease): this process takes a
+ * part of the credits for itself, and holds requests against it in memory. Their rows are still written before the first call and settled
+ * before the answer, but the workspace's own row changes only when the lease is renewed or returned.
  *
- * What is leased is part of what the workspace holds, so nobody else can spend it; the database allows no charge above it. Where little is
- * left, nothing is leased and the workspace's row is asked, so that the last credits are usable on every machine. Spending caps are not leased:
- * where there is one, the row is asked. What decides in the database is the function `lease` (migrations-leases.ts).
+ * Leased credits are held in the workspace's row, so nobody else can spend them, and the database refuses charges above the lease. Where few
+ * credits are left nothing is leased, so that every machine can use the last ones. A workspace with a spending cap is never leased. The
+ * database's side is the function `lease` (migrations-leases.ts).
  */
 import type { Charge } from "../../books/balances";
 import type { LedgerRow } from "../../books/ledger-row";
@@ -16,37 +16,37 @@ import type { Pool } from "./pool";
 
 export interface Leases {
   /**
-   * Holds a group's requests against the lease, which is renewed first if need be. Not in a transaction: a lease counts once it is committed.
-   * @param group of one `termsKey`
-   * @returns whether it does; else nothing was done, and the workspace's row is to be asked
+   * Holds a group's requests against the lease, and renews it first where needed. Not within a transaction, as the lease must be committed.
+   * @param group with the same `termsKey`
+   * @returns false where nothing was held, and the hold must be made in the workspace's row
    */
   cover(connection: Connection, group: readonly Beginning[]): Promise<boolean>;
-  /** Whether the request is held against a lease. It stays so until it is settled. */
+  /** Whether the request is held against a lease, until it is settled. */
   has(id: string): boolean;
-  /** What is held for it. */
+  /** What is held for the request; undefined where it is not held against a lease. */
   heldFor(id: string): Held | undefined;
-  /** The most that it may be charged: what is held for it, and what of the lease nobody holds. */
+  /** The most that it may be charged: its own hold and the free part of the lease. */
   mostFor(row: LedgerRow): bigint;
-  /** It is settled: what it did not cost may be used by others. */
+  /** Called when it is settled: frees what it did not cost. */
   settled(row: LedgerRow, charge: Charge): void;
-  /** It was never begun. */
+  /** Called when it was never begun: frees its hold. */
   forget(row: LedgerRow): void;
-  /** Returns what of a workspace's lease no request holds. @returns whether there was something */
+  /** Returns the free part of a workspace's lease to it. @returns whether there was any */
   giveBack(connection: Connection, workspace: string): Promise<boolean>;
-  /** Returns all of them. No request is held any more. */
+  /** Returns all leases. No request may be held any more. */
   close(): Promise<void>;
 }
 
-/** How often it is looked whether a lease is used. */
+/** How often unused leases are looked for. */
 export const LOOK_MS = 500;
 const SECOND_MS = 1_000;
-/** After credits were short, for so long nothing is leased. */
+/** How long nothing is leased after credits were short. */
 const REST_MS = 2_000;
-/** How many times as much is leased as the requests need that ask for it, to begin with. */
+/** The first lease is this many times what the waiting requests need. */
 const TIMES_AS_MUCH = 8n;
 
 interface Lease {
-  /** What of it is not charged yet, whoever holds it; as the database has it, or less. */
+  /** What is not charged yet, held or free; never more than the database has. */
   microCredits: bigint;
   picoUsd: bigint;
   microCreditsHeld: bigint;
@@ -57,12 +57,12 @@ interface Lease {
   isUsed: boolean;
   isShort: boolean;
   isRenewing: boolean;
-  /** The database may have more of it. */
+  /** The database may have more than is known here. */
   isUnsure: boolean;
-  /** What was charged while it was being renewed: before or after, nobody knows. */
+  /** What was charged during a renewal: it is not known whether the database counted it before or after. */
   charged: Held;
   restsUntil: number;
-  /** Requests begun since, on the monotonic clock, and those of the second before. */
+  /** `count` requests began since `since` (monotonic clock), `countBefore` in the second before. */
   since: number;
   count: number;
   countBefore: number;
@@ -79,7 +79,7 @@ interface LeasedRow {
 
 const NOTHING: Held = { microCredits: 0n, picoUsd: 0n };
 
-/** @param fromPerSecond requests of a workspace from which on it is leased */
+/** @param fromPerSecond at how many requests a second a workspace is leased */
 export function createLeases(
   pool: Pool,
   process: string,
@@ -132,7 +132,7 @@ export function createLeases(
     lease.microCredits - lease.microCreditsHeld >= need.microCredits &&
     lease.picoUsd - lease.picoUsdHeld >= need.picoUsd;
 
-  /** As much as lasts for a second, going by how long the last did; twice as much as that at most. */
+  /** As much as lasts for a second, judged by how long the last lease lasted; at most twice the last one. */
   function enough(lease: Lease, least: bigint): bigint {
     const now = monotonic();
     const lastedMs = BigInt(Math.max(1, Math.round(now - lease.askedAt)));
@@ -142,7 +142,7 @@ export function createLeases(
     return most > least ? most : least;
   }
 
-  /** Until the database has answered, nothing of it is free: it may have been returned. */
+  /** Until the database answers, nothing is free: the free part may already be returned. */
   async function renew(
     { query }: Connection,
     workspace: string,
@@ -187,7 +187,7 @@ export function createLeases(
       for (const [workspace, lease] of leases) {
         const isIdle = !lease.isUsed || lease.isShort;
         lease.isUsed = false;
-        // What fails is tried again at the next look.
+        // A failure is retried at the next look.
         if (isIdle && hasMore(lease))
           void pool.run((connection) => giveBack(connection, workspace)).catch(() => undefined);
         const isCold = monotonic() - lease.since > REST_MS && monotonic() > lease.restsUntil;
@@ -198,7 +198,7 @@ export function createLeases(
     });
   }
 
-  /** What no request holds, or may be there. */
+  /** Whether there is a free part, or may be one in the database. */
   const hasMore = ({ microCredits, microCreditsHeld, isUnsure, isRenewing }: Lease) =>
     !isRenewing && (microCredits > microCreditsHeld || isUnsure);
 

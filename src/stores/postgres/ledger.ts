@@ -1,6 +1,6 @@
 /**
- * The ledger in PostgreSQL. What a row says and when it is written is src/books/ledger.ts's; here is how each is written; a row whose
- * acknowledgement was lost is looked up by its id.
+ * The ledger in PostgreSQL. src/books/ledger.ts defines what a row says and when it is written; this file decides how each row is written.
+ * A row whose acknowledgement was lost is looked up by its id.
  */
 import type { Charge, Holding } from "../../books/balances";
 import { ANSWERED, INTERRUPTED, type Ledger, OWED_ROWS_MAX, OWN_WORKSPACE } from "../../books/ledger";
@@ -32,7 +32,7 @@ import { insertSettled, standingOf, withoutHold } from "./settling";
 import { sumPostgresUsage } from "./usage";
 import { ensureWorkspace, type KnownWorkspaces } from "./workspaces";
 
-/** A workspace's balance as one of a group found it, who could not be served: near its end many come at once. */
+/** A balance read for a request that did not fit: others of its group use it, as many are refused at once when credits run out. */
 interface NearTheEnd {
   readonly balance: BalanceRow;
   readonly readAt: number;
@@ -43,7 +43,7 @@ type Work =
   | ({ readonly kind: "begin" } & Beginning)
   | { readonly kind: "settle" | "insert" | "refuse"; readonly row: LedgerRow };
 
-/** undefined: it may have been begun, and what it holds is not known. */
+/** undefined: the row may have been begun, and what it holds is not known. */
 type Begun = Held | undefined;
 
 const FEW = 2;
@@ -88,7 +88,7 @@ export function openPostgresLedger(
     readonly run: (connection: Connection) => Promise<void>;
   }
 
-  /** One statement for all of a workspace that are alike. */
+  /** One statement for all entries of a workspace that can share it. */
   function statementsOf(entries: readonly Entry<Work>[], outcomes: Map<Entry<Work>, Outcome>): Statement[] {
     const statements: Statement[] = [];
     const of = (kind: Work["kind"]) => entries.filter(({ work }) => work.kind === kind);
@@ -151,7 +151,7 @@ export function openPostgresLedger(
     );
   }
 
-  /** A cost above the hold, or with an unknown hold, is settled by itself. */
+  /** A row that costs more than its hold, or whose hold is unknown, is settled by itself. */
   function groupKey({ workspace, work }: Entry<Work>): string {
     const held = begun.get(work.row.request_id) ?? charging.heldFor(work.row);
     const owing = ceilingOf(work.row.cost_femto_credits, FEMTO_CREDITS_PER_MICRO_CREDIT);
@@ -181,8 +181,8 @@ export function openPostgresLedger(
     );
     const outcomes = new Map<Entry<Work>, Outcome>();
     const statements = statementsOf(entries, outcomes);
-    // A statement is a transaction by itself: of one or two, none is needed around them, and waiting for the first makes larger groups, which
-    // cost less. Of many the disk is asked once; they are in one order everywhere, so that no two wait for each other.
+    // Each statement is a transaction of its own. One or two need none around them, and while the first is waited for larger groups gather,
+    // which cost less. Many share one transaction, so that the disk is flushed once; all processes order them alike, so there is no deadlock.
     if (statements.length > FEW) await connection.pipeline(statements.map(({ run }) => run));
     else for (const { run } of statements) await run(connection);
     for (const { work } of entries) if (work.kind === "refuse") refusing.acknowledged(work.row);
@@ -202,7 +202,7 @@ export function openPostgresLedger(
         refusing.acknowledged(work.row);
         return FREE;
       } catch (thrown) {
-        // It was begun after all, and the acknowledgement lost.
+        // The row was begun after all, and its acknowledgement lost.
         if (stateOf(thrown) !== UNIQUE_VIOLATION) throw thrown;
       }
     }
@@ -221,7 +221,7 @@ export function openPostgresLedger(
     if (known && !entry.isDoubtful && monotonic() - known.readAt < KNOWN_MS) {
       const reason = whyNot(known.balance, beginning, at);
       if (reason) throw reason;
-      // Others of this group have found that nothing is left but what is held, and were there first.
+      // All that is left is held by earlier requests, as others of this group have found.
       return false;
     }
     await ensureAll(connection, [entry]);
@@ -246,7 +246,7 @@ export function openPostgresLedger(
     return false;
   }
 
-  /** Once more: what this process has leased and does not need may be what is missing. */
+  /** Tries once more after returning the free part of this process's lease, which may be what is missing. */
   async function holdDirectly(connection: Connection, beginning: Beginning): Promise<Held | undefined> {
     if (charging.isLeased(beginning.row)) throw instance.fenced();
     const isMore = await leases?.giveBack(connection, beginning.row.workspace);
@@ -263,13 +263,13 @@ export function openPostgresLedger(
     if (charge) return charge;
     const standing = await standingOf(connection, row);
     if (typeof standing === "object") return standing.charge;
-    // The batch is another's by now: who has its own row of the line, or will have.
+    // Another process has taken over the batch, and has or will have its own row for this line.
     if (row.batch != null)
       return row.status === ANSWERED
         ? ((await settleLine(connection, row, process, clock.at())) ?? FREE)
         : FREE;
     if (standing === INTERRUPTED) throw instance.fenced();
-    // Never begun.
+    // The row was never begun.
     const isWhole = costsNothing(row);
     const inserted = await insertSettled(connection, [isWhole ? row : withoutHold(row)], process, clock.at());
     const late = isWhole ? inserted : await charging.settle(connection, [row]);
@@ -283,7 +283,7 @@ export function openPostgresLedger(
     });
   }
 
-  /** Nothing was held or sent for it. */
+  /** A request that failed before anything was held or sent. */
   const isRefusal = ({ request_id, status, tokens_upstream }: LedgerRow) =>
     status !== ANSWERED && tokens_upstream === 0 && !begun.has(request_id);
 
@@ -306,7 +306,7 @@ export function openPostgresLedger(
     }
   }
 
-  /** Writes owed rows first, in the background; only the shutdown waits for them. */
+  /** Writes owed rows in the background; only the shutdown waits for them. */
   function payBeside(): void {
     if (owed.length === 0 || paying !== undefined || pool.downSince() !== undefined) return;
     paying = pay(settleUntil(monotonic(), Number.POSITIVE_INFINITY))
@@ -316,7 +316,7 @@ export function openPostgresLedger(
       });
   }
 
-  /** A row may hold credits until it is paid: that does not wait for a next request. */
+  /** Retries owed rows every second, as they may hold credits and no other request may come. */
   async function payInTime(): Promise<void> {
     if (isPayingInTime) return;
     isPayingInTime = true;
@@ -339,7 +339,7 @@ export function openPostgresLedger(
         payBeside();
         return isBegun === true;
       } catch (thrown) {
-        // It may have been committed all the same: its row is settled with its failure.
+        // It may have been committed nevertheless: the row is settled when the request fails.
         if (asGatewayError(thrown).kind === "ledger_unavailable" && !(thrown instanceof Fenced))
           begun.set(row.request_id, undefined);
         else leases?.forget(row);

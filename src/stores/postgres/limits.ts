@@ -1,4 +1,4 @@
-/** What was seen of each route's limit of tokens, kept in PostgreSQL and known in memory. The contract is src/spaces/limits.ts. */
+/** Each route's learned token limit, in PostgreSQL with a copy in memory. The interface is in src/spaces/limits.ts. */
 import { type LimitSeen, limitOfBoth, NO_LIMIT_SEEN } from "../../domain/health";
 import type { Outside } from "../../domain/outside";
 import {
@@ -27,7 +27,7 @@ export function createKnownLimits(): KnownLimits {
     what: "limit",
     rows: () => rows,
     find: (of) => byKey.get(keyOf(of)) ?? NO_LIMIT_SEEN,
-    // A few, and seldom changed: all of them are read.
+    // There are few, and they seldom change: all are read.
     async read({ query }) {
       rows = await query<LimitRow>(
         'SELECT * FROM @route_limits ORDER BY space COLLATE "C", provider COLLATE "C", model COLLATE "C"',
@@ -49,7 +49,7 @@ export function openPostgresLimits(
       const learnedAt = now();
       pool
         .transact(async ({ query }) => {
-          // Keeps what another process has learned meanwhile.
+          // Another process may have learned more meanwhile: the two are combined.
           const [before] = await query<LimitRow>(
             "SELECT * FROM @route_limits WHERE provider = $1 AND model = $2 AND configuration = $3 FOR UPDATE",
             [of.provider, of.model, of.configuration],

@@ -1,6 +1,6 @@
 /**
- * Lines of batches in PostgreSQL: the whole is held by one conditional statement, each line's hold is taken from that, and what was answered
- * is charged once. What each method promises is src/books/lines.ts's. Everything here may be done twice, and is done once.
+ * Lines of batches in PostgreSQL: one conditional statement holds the whole batch, each line's hold is taken from that, and each answered line
+ * is charged once. src/books/lines.ts defines what each method promises. Everything here is idempotent.
  */
 
 import type { Caps, Charge } from "../../books/balances";
@@ -50,32 +50,32 @@ const INTERRUPT = `
   UPDATE @ledger l SET error = '${INTERRUPTED}', tokens_source = 'estimated', micro_credits_held = 0, pico_usd_held = 0
   FROM open WHERE l.request_id = open.request_id`;
 
-/** The next id that is free. Numbers are made one by one, as long as they are asked for. */
+/** Renames rows to the next free id. LIMIT stops generate_series at the first free number. */
 const asideWhere = (which: string) => `
   UPDATE @ledger SET request_id = (
     SELECT $1 || '.' || number FROM (SELECT generate_series(1, 1000000) AS number) AS numbers
     WHERE NOT EXISTS (SELECT 1 FROM @ledger taken WHERE taken.request_id = $1 || '.' || number) LIMIT 1)
   WHERE request_id = $1 AND ${which}`;
 const SET_ASIDE = asideWhere(`status <> ${ANSWERED}`);
-/** What was charged stays on the bill. */
+/** A charged row is renamed, so that it stays on the bill. */
 const SET_CHARGED_ASIDE = asideWhere(
   `status <> ${ANSWERED} AND (cost_pico_usd > 0 OR micro_credits > 0 OR femto_credits_rounded <> 0)`,
 );
 
-/** A row under way, or one that failed, makes room for the one that is settled. What it held goes back to its batch. */
+/** Deletes an unfinished or failed row, so that the settled one can take its place. Its hold returns to the batch. */
 const REPLACED = `
   WITH gone AS (DELETE FROM @ledger WHERE request_id = $1 AND status <> ${ANSWERED} RETURNING batch, micro_credits_held, pico_usd_held)
   UPDATE @reserves r SET micro_credits = r.micro_credits + gone.micro_credits_held, pico_usd = r.pico_usd + gone.pico_usd_held
   FROM gone WHERE r.id = gone.batch`;
 
-/** A row that another process began at the same moment is found by the next try. */
+/** Another process may begin a row at the same moment: the next try finds it. */
 const TRIES_MAX = 3;
 
 export function openPostgresLines(
   { pool, clock }: Base,
   instance: Instance,
   { monotonic }: Pick<Outside, "monotonic">,
-  /** It was settled here. */
+  /** Called with each row that was settled here. */
   settled: (requestId: string) => void,
 ): LedgerLines {
   const run = (sql: string, ...values: string[]) => pool.run(({ query }) => query(sql, values));
@@ -146,9 +146,9 @@ export function openPostgresLines(
 }
 
 /**
- * Of a line that was answered, whatever became of the row that it was begun with.
- * @param caps whose time zone says on which day it is spent
- * @returns what it was charged, by whichever process
+ * Settles a line that was answered, whatever happened to the row that it was begun with.
+ * @param caps their time zone decides on which day it counts as spent
+ * @returns what the line was charged, by this or another process
  */
 export async function settleLine(
   connection: Connection,

@@ -1,12 +1,12 @@
 /**
- * Hears of changes as soon as they are committed (LISTEN), on a separate connection, which Bun reopens when it is lost. Nothing depends on
- * it: missed changes are polled (mirror.ts).
+ * Learns of changes as soon as they are committed (LISTEN), on a connection of its own, which Bun reopens when it is lost. It only saves time:
+ * changes are polled as well (mirror.ts).
  */
 import { SQL } from "bun";
 import type { Outside } from "../../domain/outside";
 import type { Address } from "./address";
 
-/** @returns what ends it */
+/** @returns a function that stops listening */
 export function listenForChanges(
   { url, schema }: Address,
   heard: () => void,

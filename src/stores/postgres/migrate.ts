@@ -1,6 +1,6 @@
 /**
- * Brings a database to the shape that this release needs, one transaction a step, by one gateway at a time. A release before this one goes on
- * working on it, so a database of a later release is taken as it is.
+ * Migrates a database to this release's schema: one transaction per step, one gateway at a time. The previous release must keep working on the
+ * new schema, so a database that a later release has migrated is used as it is.
  */
 import { GatewayError } from "../../domain/errors";
 import { type Connection, stateOf } from "./connection";
@@ -10,12 +10,12 @@ import type { Pool } from "./pool";
 /** Waits for another gateway's migration, but not for other transactions on the tables. */
 const LOCK_TIMEOUT = "10s";
 const MIGRATION_MS_MAX = 60_000;
-/** Any number, as long as it is always this one. */
+/** The number is arbitrary, but must not change between releases. */
 const ADVISORY_LOCK = 5_047_120_417;
 
-/** How many steps a database has had: 0 where there are no tables of ours. */
+/** How many migrations a database has had; 0 without our tables. */
 export async function versionOf(connection: Connection, schema: string): Promise<number> {
-  // Not to_regclass: what it found missing, it goes on missing until the transaction ends, though another has made it meanwhile.
+  // Not to_regclass: within a transaction it keeps reporting a table as missing, though another transaction has made it meanwhile.
   const found = await connection.query(
     `SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE n.nspname = $1 AND c.relname = 'migrations'`,
@@ -29,8 +29,8 @@ export async function versionOf(connection: Connection, schema: string): Promise
 }
 
 /**
- * @returns how many steps were made
- * @throws GatewayError database_unavailable where the role may not
+ * @returns how many migrations were run
+ * @throws GatewayError database_unavailable where the role may not change the schema
  */
 export async function migrate(pool: Pool, schema: string, monotonic: () => number): Promise<number> {
   let made = 0;
@@ -49,7 +49,7 @@ export async function migrate(pool: Pool, schema: string, monotonic: () => numbe
   return made;
 }
 
-/** @returns whether there was a step to make */
+/** @returns whether a migration was left to run */
 async function step(connection: Connection, schema: string): Promise<boolean> {
   await connection.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
   await connection.query("SET LOCAL statement_timeout = 0");

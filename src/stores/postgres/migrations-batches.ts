@@ -1,4 +1,7 @@
-/** The step that brought batches to PostgreSQL. Part of MIGRATIONS (migrations.ts), in its place there; src/db/migrations-batches.ts says what each column is for. */
+/**
+ * The migration that added batches to PostgreSQL, as part of MIGRATIONS (migrations.ts). Never change a released step: append a new one there.
+ * src/db/migrations-batches.ts describes the columns.
+ */
 export const BATCH_MIGRATIONS: readonly string[] = [
   `
   -- process: the instance that made it, so that one whose batch was never created can be given back once that instance is gone.

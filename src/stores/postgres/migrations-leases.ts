@@ -1,4 +1,7 @@
-/** The step that brought leases of credits (leases.ts). Part of MIGRATIONS (migrations.ts), in its place there. */
+/**
+ * The migration that added leases of credits (leases.ts), as part of MIGRATIONS (migrations.ts). Never change a released step: append a new one
+ * there.
+ */
 export const LEASE_MIGRATIONS: readonly string[] = [
   `
   -- micro_credits and pico_usd: part of what the workspace holds, as by a request in flight. micro_credits_spent: charged since the workspace's

@@ -1,9 +1,9 @@
 /**
- * The steps that brought sums over time, day sums of trimmed requests and refusals that are counted once. Part of MIGRATIONS (migrations.ts), in
- * their place there. Which sums there are is src/books/rollups.ts's, how they stay exact is sums.ts's.
+ * The migrations that added sums over time, day sums of trimmed requests and refusals that are counted once, as part of MIGRATIONS
+ * (migrations.ts). Never change a released step: append a new one there. The sums are defined in src/books/rollups.ts and kept by sums.ts.
  */
 
-/** As src/books/latency-bounds.ts had them then: other bounds are other columns. */
+/** A copy of src/books/latency-bounds.ts as of this migration: other bounds would need other columns. */
 const BOUNDS_MS = [
   1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700, 1000, 1500, 2000, 3000, 5000, 7000,
   10000, 15000, 20000, 30000, 60000,
@@ -24,7 +24,7 @@ const AMOUNTS = `
     micro_credits      bigint NOT NULL,
     upstream_pico_usd  bigint NOT NULL,`;
 
-/** Of a row of the ledger, what its sums need. */
+/** The ledger's columns that are summed. */
 const COUNTED = [
   [
     "started_at",
@@ -52,7 +52,7 @@ const COUNTED = [
 ].flat();
 const of = (row: string) => COUNTED.map((column) => `${row}.${column}`).join(", ");
 
-/** Older than a minute as it changes: sums may have it already. By the clock of the moment, not of the transaction's begin. */
+/** A row older than a minute may be summed already. The time is that of the statement, not of the transaction's begin. */
 const isLate = (row: string) => `${row}.started_at < date_part('epoch', clock_timestamp()) * 1000 - 60000`;
 
 export const SUMS_MIGRATIONS: readonly string[] = [

@@ -1,10 +1,10 @@
 /**
- * The shape of the tables in PostgreSQL, one step a version; src/db/migrations.ts says what each column is for. Append only, and only what
- * the release before can live with: columns with defaults, tables, indexes. `@` before a name stands for the schema.
+ * The schema of PostgreSQL, one migration per version; src/db/migrations.ts describes the columns. Only append, and only what the previous
+ * release can work with: columns with defaults, tables, indexes. `@` before a name stands for the schema.
  *
- * What differs from SQLite's: what a workspace has spent on the last day and in the last month stands in its own row, so that one conditional
- * UPDATE decides on credits and caps together; and every change of what gateways keep in memory leaves a row in `changes`, in the order of the
- * commits: the number is taken at the end of the transaction, from a row that is locked until it is committed.
+ * Differences from SQLite: a workspace's spending of the last day and month is in its own row, so that one conditional UPDATE checks credits and
+ * caps together. And each change of something that gateways keep in memory adds a row to `changes`, numbered in the order of the commits: the
+ * number is taken at the end of the transaction, from a row that stays locked until the commit.
  */
 import { BATCH_MIGRATIONS } from "./migrations-batches";
 import { LEASE_MIGRATIONS } from "./migrations-leases";

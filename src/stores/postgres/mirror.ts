@@ -1,7 +1,7 @@
 /**
- * A cache of what every request reads, never older than a second: keys, settings of workspaces, fingerprints of spaces, learned
- * limits. The database numbers their changes in the order of its commits; here they are listened for and, four times a second, polled.
- * A further thing that is kept is a `Part`, with its trigger in migrations.ts.
+ * A copy in memory of what every request reads, never older than a second: keys, settings of workspaces, fingerprints of spaces, learned
+ * limits. The database numbers their changes in the order of its commits; they are listened for and polled four times a second.
+ * To keep something else here, add a `Part`, and its trigger as a new migration.
  */
 import { Ending } from "../../domain/ending";
 import type { Outside } from "../../domain/outside";
@@ -9,37 +9,37 @@ import type { DatabaseClock } from "./clock";
 import type { Connection } from "./connection";
 import { type Pool, unavailable, WAIT_MS_MAX } from "./pool";
 
-/** One kind of what is kept. */
+/** One kind of data that is kept in memory. */
 export interface Part {
-  /** As its trigger calls it. */
+  /** The name that its trigger writes to `changes`. */
   readonly what: string;
-  /** Reads what is called so, or all, and forgets what is no longer there. */
+  /** Reads the entries with these names, or all, and drops those that no longer exist. */
   read(connection: Connection, names: readonly string[] | undefined): Promise<void>;
 }
 
 export interface Mirror {
-  /** Reads all, and follows the changes from then on. @throws GatewayError ledger_unavailable */
+  /** Reads everything and follows the changes from then on. @throws GatewayError ledger_unavailable */
   start(): Promise<void>;
-  /** What was committed before this was called is known when it resolves. @throws GatewayError ledger_unavailable */
+  /** When it resolves, everything that was committed before the call is in memory. @throws GatewayError ledger_unavailable */
   refresh(): Promise<void>;
-  /** Changes were heard of. */
+  /** Called when there may be changes. */
   hint(): void;
-  /** Undefined where what is known is fresh; else resolves once it is. @throws GatewayError ledger_unavailable */
+  /** Undefined where the copy is fresh; otherwise resolves once it is. @throws GatewayError ledger_unavailable */
   fresh(): Promise<void> | undefined;
-  /** @throws GatewayError ledger_unavailable where what is known is older than it may be */
+  /** @throws GatewayError ledger_unavailable where the copy is too old */
   assertFresh(): void;
   stop(): void;
 }
 
 const POLL_MS = 200;
-/** Half of the promised age: polling takes time, too. */
+/** Less than STALE_MS, as polling takes time, too. */
 const FRESH_MS = 700;
-/** No answer is given by what is older, but for `mayBeOld`. */
+/** Older data is not used, except where `mayBeOld` allows it. */
 const STALE_MS = 1_000;
 
 interface World extends Pick<Outside, "monotonic" | "sleep" | "alarm" | "log"> {
   readonly clock: DatabaseClock;
-  /** While the database is away and rows are spooled, what was known last goes on being known. */
+  /** Whether old data may be used, because the database is down and rows are spooled. */
   readonly mayBeOld: () => boolean;
 }
 
@@ -48,7 +48,7 @@ export function createMirror(pool: Pool, parts: readonly Part[], outside: World)
   const ending = new Ending();
   let seen = 0n;
   let freshAt = Number.NEGATIVE_INFINITY;
-  /** Refreshing, and whether somebody asked meanwhile, whose commit it may have missed. */
+  /** The refresh in flight, and the one after it for those who asked meanwhile, as the first may miss their commit. */
   let current: Promise<void> | undefined;
   let next: Promise<void> | undefined;
 
@@ -72,7 +72,7 @@ export function createMirror(pool: Pool, parts: readonly Part[], outside: World)
         "SELECT number, what, name FROM @changes WHERE number > $1 AND number <= $2",
         [seen, counter.number],
       );
-      // Numbers have no gaps; old ones are deleted, and a restored database counts from before.
+      // Numbers have no gaps. If some are missing, they were deleted, or the database was restored to an earlier state.
       if (BigInt(changes.length) !== counter.number - seen) await readAll(connection);
       else {
         const byPart = Map.groupBy(changes, ({ what }) => what);
@@ -86,7 +86,7 @@ export function createMirror(pool: Pool, parts: readonly Part[], outside: World)
     freshAt = asked;
   }
 
-  /** Callers that come during a refresh share the next one, which must begin after they came. */
+  /** Calls during a refresh share the next one, which begins after them. */
   function refresh(): Promise<void> {
     if (current === undefined) {
       current = pool.run(readChanges).finally(() => {
@@ -103,7 +103,7 @@ export function createMirror(pool: Pool, parts: readonly Part[], outside: World)
     return next;
   }
 
-  /** A server that is silent is given no longer: a key is looked up before its request's deadline begins. */
+  /** Limits the wait for a silent server: keys are looked up before the request's deadline starts. */
   function refreshedInTime(): Promise<void> {
     return new Promise((resolve, reject) => {
       const late = () => reject(unavailable("The database did not answer in time", undefined));
@@ -118,7 +118,7 @@ export function createMirror(pool: Pool, parts: readonly Part[], outside: World)
         await sleep(POLL_MS, ending);
         await refresh();
       } catch (thrown) {
-        // The pool tells of a database that is away; anything else is a fault to be told.
+        // The pool reports a database that is down; anything else is a fault.
         if (!ending.aborted && pool.downSince() === undefined)
           log("warn", "changes in PostgreSQL could not be read", { cause: String(thrown) });
       }

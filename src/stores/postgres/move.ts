@@ -1,6 +1,6 @@
 /**
- * Moves all that a SQLite file has into PostgreSQL, so that it can be broken off and gone on with, and then compares the two, row by row and
- * sum by sum. A further table is a line of TABLES.
+ * Copies everything from a SQLite file to PostgreSQL, and then compares the two by rows and sums. A move that was interrupted can be
+ * continued. To move another table, add it to TABLES.
  */
 import { Database } from "bun:sqlite";
 import { DIMENSIONS, SUMS } from "../../books/rollups";
@@ -12,9 +12,9 @@ import { ownSums } from "./sums";
 
 interface Table {
   readonly name: string;
-  /** What tells its rows apart, and the order in which they go. */
+  /** The columns that identify a row, and by which rows are ordered. */
   readonly key: readonly string[];
-  /** Whole numbers whose sums must be the same. */
+  /** Columns of whole numbers whose sums must be equal. */
   readonly sums: readonly string[];
 }
 
@@ -77,7 +77,7 @@ const TABLES: readonly Table[] = [
   { name: "upstream_batches", key: ["tag"], sums: [] },
 ];
 
-/** Whose ids go on from the last. */
+/** Tables with ids from a sequence, which must continue after the last one. */
 const COUNTED: readonly string[] = ["credit_grants", "audit"];
 
 const BATCH = 1_000;
@@ -85,7 +85,7 @@ const BATCH = 1_000;
 export interface Moved {
   readonly table: string;
   readonly rows: number;
-  /** That were not there yet. */
+  /** Rows that were not there yet. */
   readonly added: number;
 }
 
@@ -94,8 +94,8 @@ type Row = Readonly<Record<string, Value>>;
 type SqliteValue = string | number | bigint | Uint8Array | null;
 
 /**
- * @param moved is told of each table, once it is compared
- * @throws GatewayError invalid where the target has rows of its own, or the two differ
+ * @param moved is called with each table, once it is compared
+ * @throws GatewayError invalid where the target has other rows, or the two differ
  */
 export async function moveFromSqlite(path: string, pool: Pool, moved: (one: Moved) => void): Promise<void> {
   const source = new Database(path, { readonly: true, safeIntegers: true });
@@ -104,7 +104,7 @@ export async function moveFromSqlite(path: string, pool: Pool, moved: (one: Move
     for (const table of TABLES) moved(await moveTable(source, pool, table));
     await moveSpending(source, pool);
     await pool.transact(async ({ query }) => {
-      // All rows of the ledger came with their sums.
+      // The ledger's rows came with their sums, so they must not be summed again.
       await query(
         `UPDATE @sums SET summed_to = greatest(summed_to, (SELECT coalesce(max(started_at) + 1, 0) FROM @ledger)), next_to = NULL
          WHERE EXISTS (SELECT 1 FROM @moves WHERE finished_at IS NULL)`,
@@ -116,7 +116,7 @@ export async function moveFromSqlite(path: string, pool: Pool, moved: (one: Move
   }
 }
 
-/** What is in the target came from the same file, or nothing is in it. */
+/** Checks that the target is empty, or that its rows come from the same file. */
 async function begin(pool: Pool, source: string): Promise<void> {
   await pool.transact(async ({ query }) => {
     const moves = await query<{ readonly source: string }>("SELECT source FROM @moves");
@@ -182,7 +182,7 @@ async function moveTable(source: Database, pool: Pool, table: Table): Promise<Mo
 const differs = (how: string) =>
   new GatewayError("invalid", `The two databases differ. ${how}. Is a gateway running on one of them?`);
 
-/** Puts what is missing, and compares all. @returns how many were missing */
+/** Inserts missing rows and compares all. @returns how many were missing */
 async function put(
   { query }: Connection,
   { name, key }: Table,
@@ -225,7 +225,7 @@ async function typesOf(pool: Pool, table: string): Promise<ReadonlyMap<string, s
   return new Map(rows.map(({ name, type }) => [name, type]));
 }
 
-/** Each value as JSON brings it to PostgreSQL. */
+/** Each value as PostgreSQL expects it in JSON. */
 function converted(
   row: Readonly<Record<string, SqliteValue>>,
   columns: readonly string[],
@@ -246,7 +246,7 @@ function converted(
   );
 }
 
-/** In PostgreSQL what was spent on the last day and in its month stands in the workspace's row. */
+/** In PostgreSQL the spending of the last day and its month is in the workspace's row. */
 async function moveSpending(source: Database, pool: Pool): Promise<void> {
   const spent = source
     .query<{ workspace: string; day: string; on_day: bigint; in_month: bigint }, []>(

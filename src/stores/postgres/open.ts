@@ -1,5 +1,5 @@
 /**
- * Everything in one PostgreSQL database, for the processes of many machines: the pool, the mirror, and the parts on top of them.
+ * The storage in one PostgreSQL database, for the processes of many machines: opens the pool, the mirror, and the parts that use them.
  */
 import { hostname } from "node:os";
 import packageJson from "../../../package.json";
@@ -38,7 +38,7 @@ import { openPostgresWorkspaceNames } from "./workspace-names";
 import { createKnownWorkspaces, openPostgresWorkspaces } from "./workspaces";
 
 export interface Opening {
-  /** Whether this process serves: it is one of those that begin rows, and is told when it was taken for dead. */
+  /** Left out where this process does not serve. A serving one begins rows, and `fenced` is called if others take it for dead. */
   readonly serves?: { readonly process: string | null; readonly fenced: () => void };
   /** A test's clock, in place of the database's. */
   readonly clock?: () => number;
@@ -51,7 +51,7 @@ const SIZE = `SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint AS 
 const SPOOL_MS_MAX = 3_600_000;
 
 /**
- * @param files what the names of this machine's own files begin with
+ * @param files the path that the names of this machine's own files begin with
  * @throws GatewayError database_unavailable | ledger_unavailable
  */
 export async function openPostgres(
@@ -149,7 +149,7 @@ export async function openPostgres(
   };
 }
 
-/** The host is told here, to whoever starts the gateway; a caller's 503 never has it. */
+/** Names the host, as it is for the operator; a 503 for callers never does. */
 function cannotUse(url: string, cause: unknown): GatewayError {
   const reason = cause instanceof GatewayError ? (cause.logged ?? cause.message) : String(cause);
   return new GatewayError("database_unavailable", `The database ${placeOf(url)} cannot be used: ${reason}`, {

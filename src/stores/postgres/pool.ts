@@ -1,6 +1,6 @@
 /**
- * The connection pool of a process: a caller waits two seconds at most, then it is refused with a `Retry-After`.
- * Work that is lost with its connection is retried on another, so all work must be idempotent: rows are known by their ids.
+ * The connection pool of a process: a request waits at most two seconds, and is then refused with a `Retry-After`.
+ * Work whose connection was lost is retried on another one, so it must be idempotent: rows have ids.
  */
 import { GatewayError } from "../../domain/errors";
 import type { Outside } from "../../domain/outside";
@@ -11,17 +11,17 @@ import { type Connection, connect, isPassing } from "./connection";
 export interface Pool {
   /**
    * @param work may run more than once
-   * @param until on the monotonic clock: after it nothing is tried again. Left out: two seconds from now
-   * @throws GatewayError ledger_unavailable; what `work` throws
+   * @param until on the monotonic clock: after that it is not retried. Left out: two seconds from now
+   * @throws GatewayError ledger_unavailable; or what `work` throws
    */
   run<T>(work: (connection: Connection) => Promise<T>, until?: number): Promise<T>;
-  /** As `run`, in a transaction. */
+  /** Like `run`, in a transaction. */
   transact<T>(work: (connection: Connection) => Promise<T>, until?: number): Promise<T>;
-  /** Whether a connection is free or may be made, so that `run` need not wait. */
+  /** Whether a connection is free or may be opened, so that `run` need not wait. */
   hasPlace(): boolean;
-  /** So many writes wait outside for a connection to be free. */
+  /** Reports how many writes wait outside the pool for a connection. */
   queued(count: number): void;
-  /** One of them did, for so long. */
+  /** Reports how long one of those writes waited. */
   waited(ms: number): void;
   figures(): ConnectionFigures;
   /** Since when the database has not answered, on the monotonic clock; undefined while it does. */
@@ -36,7 +36,7 @@ export const RETRY_AFTER_MS = 1_000;
 const PAUSE_MS_MIN = 10;
 const PAUSE_MS_MAX = 250;
 
-/** The longest wait is that of this window and of the one before it. */
+/** The longest wait is taken over this window and the one before. */
 const WINDOW_MS = 60_000;
 
 interface Waiting {
@@ -77,7 +77,7 @@ export function createPool(address: Address, size: number, outside: World): Pool
     log("error", "PostgreSQL cannot be reached", { cause: String(cause) });
   }
 
-  /** @param until when a place is waited for no longer */
+  /** @param until when to stop waiting, on the monotonic clock */
   async function acquire(until: number): Promise<Connection> {
     for (;;) {
       if (isClosed) throw unavailable("The gateway ends", undefined);
@@ -102,7 +102,7 @@ export function createPool(address: Address, size: number, outside: World): Pool
     }
   }
 
-  /** @returns undefined where a connection ended and another may be made */
+  /** @returns undefined where a connection ended and another may be opened */
   function place(until: number): Promise<Connection | undefined> {
     const since = monotonic();
     return new Promise((resolve, reject) => {
@@ -187,7 +187,7 @@ export function createPool(address: Address, size: number, outside: World): Pool
   };
 }
 
-/** @param what happened, for whoever asks; the cause, which may name hosts, is for the log */
+/** @param what happened, for the caller @param cause for the log only, as it may name hosts */
 export function unavailable(what: string, cause: unknown): GatewayError {
   return new GatewayError("ledger_unavailable", `${what}. Retry after a second.`, {
     cause,

@@ -1,4 +1,4 @@
-/** The last measurement of each route, kept in PostgreSQL. The contract is src/spaces/records.ts. */
+/** The last measurement of each route, in PostgreSQL. The interface is in src/spaces/records.ts. */
 import { Value } from "@sinclair/typebox/value";
 import { PROBES_VERSION } from "../../domain/probes";
 import { Cosines, type RouteRecord, type RouteRecords } from "../../spaces/records";

@@ -1,6 +1,6 @@
 /**
- * Refusals in PostgreSQL: all of a minute, a key and an outcome are one row, as in src/books/refusals.ts. Its count goes up in one statement with a
- * note of the request's id, which stays until the acknowledgement is here: a count whose acknowledgement was lost does not go up again.
+ * Refusals in PostgreSQL: those of one minute, key and outcome share a row, as in src/books/refusals.ts. One statement increases its count and
+ * notes the request's id. The note stays until the acknowledgement arrives, so that a retry does not count the refusal twice.
  */
 import type { LedgerRow } from "../../books/ledger-row";
 import { REFUSED_COLUMNS } from "../../books/refusals";
@@ -8,11 +8,11 @@ import { storable } from "./base";
 import { timeOf } from "./clock";
 import type { Connection } from "./connection";
 
-/** Where the server cannot tell the type of a parameter. */
+/** Types of the columns that are not text: the server cannot infer them. */
 const TYPES: Readonly<Record<string, string>> = { status: "integer", inputs: "bigint", latency_ms: "bigint" };
 const VALUES = REFUSED_COLUMNS.map((column, i) => `$${i + 4}::${TYPES[column] ?? "text"}`).join(", ");
 
-/** $13: notes that are needed no more. */
+/** $13: request ids whose notes are no longer needed. */
 const REFUSE = `
   WITH forgotten AS (DELETE FROM @refusals_counted WHERE request_id = ANY($13::text::text[])),
   counted AS (
@@ -23,24 +23,24 @@ const REFUSE = `
   DO UPDATE SET request_id = excluded.request_id, started_at = excluded.started_at, kind = excluded.kind, latency_ms = excluded.latency_ms,
     process = excluded.process, inputs = l.inputs + excluded.inputs, refusals = l.refusals + 1`;
 
-/** Of processes that have ended: it may be another's that only could not be reached, so its notes are kept for a while. */
+/** Deletes the notes of processes that have ended. They are kept for an hour, as such a process may only have been unreachable. */
 export const FORGET_OF_DEAD = `
   DELETE FROM @refusals_counted c WHERE at < now() - interval '1 hour' AND NOT EXISTS (SELECT 1 FROM @instances i WHERE i.id = c.process)`;
 
-/** Notes of one statement, more than that wait for the next one. */
+/** How many notes one statement deletes; the rest wait for the next one. */
 const FORGOTTEN_MAX = 256;
 
 export interface Refusing {
-  /** @param model the routing file's id or pattern, or empty */
+  /** Counts a refusal. @param model the routing file's id or pattern, or empty */
   refuse(connection: Connection, row: LedgerRow, model: string, at: number | null): Promise<void>;
-  /** Its statement, and the transaction around it, are known to be committed. */
+  /** Called when its statement is known to be committed. */
   acknowledged(row: LedgerRow): void;
 }
 
 /** @param process the instance's id */
 export function createRefusing(process: string): Refusing {
   const notNeeded = new Set<string>();
-  /** By the row that they were deleted with. */
+  /** Notes that a statement deletes, by the id of the row that it counts. */
   const deletedWith = new Map<string, readonly string[]>();
   return {
     async refuse({ query }, row, model, at) {

@@ -1,4 +1,4 @@
-/** Single requests page by page, from PostgreSQL, which does not block the event loop. Filters are defined in src/books/request-pages.ts. */
+/** Pages of single requests from PostgreSQL. Filters are defined in src/books/request-pages.ts. */
 import { cursorIn, type RequestPages, storyOf } from "../../books/request-pages";
 import type { Parameter } from "./connection";
 import type { Pool } from "./pool";
@@ -25,7 +25,7 @@ export function openPostgresRequestPages(pool: Pool): RequestPages {
       only((one) => `workspace = ${one}`, asked.workspace);
       only((one) => `key_id = ${one}`, asked.key_id);
       only((one) => `model = ${one}`, asked.model);
-      // Several that answered stand there with commas.
+      // Where several providers answered, their names are separated by commas.
       only((one) => `strpos(', ' || provider || ', ', ', ' || ${one} || ', ') > 0`, asked.provider);
       if (statuses)
         conditions.push(

@@ -4,7 +4,7 @@ import { timeOf } from "../../domain/request-id";
 import type { Parameter } from "./connection";
 import type { Pool } from "./pool";
 
-/** Small numbers come as numbers. */
+/** Bun reads 32-bit columns as numbers, others as bigints. */
 export type RequestRow = Omit<RecordedRequest, "status" | "upstream_status"> & {
   readonly status: number;
   readonly upstream_status: number | null;
@@ -37,7 +37,7 @@ export function openPostgresRequests(pool: Pool): Requests {
       only((to) => `status <= ${to}`, statuses?.to);
       only((one) => `workspace = ${one}`, workspace);
       only((one) => `model = ${one}`, model);
-      // Several that answered stand there with commas.
+      // Where several providers answered, their names are separated by commas.
       only((one) => `strpos(', ' || provider || ', ', ', ' || ${one}::text || ', ') > 0`, provider);
       only((one) => `coalesce(error, '') = ${one}`, code);
       return ask(`${conditions.join(" AND ")} ${LATEST_FIRST} LIMIT $${values.push(most)}`, values);

@@ -1,4 +1,4 @@
-/** What batches hold for lines that are not begun yet is given back to their workspaces. What a reserve is, is src/books/reserves.ts's. */
+/** Returns to workspaces what batches hold for lines that are not begun. src/books/reserves.ts says what a reserve is. */
 import { OPEN } from "../../books/batch-records";
 
 const releaseOf = (which: string) => `
@@ -10,7 +10,7 @@ const releaseOf = (which: string) => `
 /** $1 the batch. */
 export const RELEASE = releaseOf("r.id = $1");
 
-/** A batch is created right after its reserve, by the same process: one that lives may still be about to. */
+/** For reserves without a batch. A live process may still be about to create the batch, which it does right after the reserve. */
 export const RELEASE_LOST = releaseOf(
   `NOT EXISTS (SELECT 1 FROM @batches b WHERE b.id = r.id AND b.${OPEN})
     AND NOT EXISTS (SELECT 1 FROM @instances i WHERE i.id = r.process)`,

@@ -1,6 +1,6 @@
 /**
- * Sums over time from PostgreSQL: sums by minute, hour and day, and the rows that are in none yet (sums.ts); by metadata the ledger's rows and what is
- * kept of trimmed ones. The contract is src/books/series.ts.
+ * Sums over time from PostgreSQL: the sums by minute, hour and day plus rows that are not summed yet (sums.ts). Sums by metadata come from the
+ * ledger's rows and the day sums of trimmed ones. The interface is in src/books/series.ts.
  */
 import { LATENCY_COLUMNS } from "../../books/latency-bounds";
 import { metadataPathOf, nameOf } from "../../books/metadata-sums";
@@ -35,7 +35,7 @@ const USAGE_COLUMN: Readonly<Record<UsageGroup, string>> = {
   code: "code",
 };
 
-/** Old hours have become days. */
+/** Units that may hold a unit's sums: trimming turns old hours into days. */
 const UNITS_OF = {
   minute: [UNIT_MS.minute],
   hour: [UNIT_MS.hour],
@@ -48,7 +48,7 @@ const USAGE_AMOUNTS = SUMS.filter((name) => name !== "tokens_cached" && name !==
   .map((name) => `sum(${name})::bigint AS ${name}`)
   .join(", ");
 
-/** Of the gateway's own calls only tokens count. $1 is whose they are. */
+/** The gateway's own calls count for tokens but not as requests. $1: their workspace. */
 const BY_METADATA = `(SELECT *, CASE WHEN workspace <> $1 THEN requests ELSE 0 END AS asked FROM ${ALL_ROWS} AS every_row)`;
 const METADATA_AMOUNTS = SUMS.map((name) => {
   if (name === "requests") return "sum(asked)::bigint AS requests";
@@ -59,9 +59,9 @@ const METADATA_AMOUNTS = SUMS.map((name) => {
 
 type Row = Readonly<Record<string, bigint | string | number | null>>;
 
-/** @param ownWorkspace whose rows are no clients' requests */
+/** @param ownWorkspace the workspace of the gateway's own calls */
 export function openPostgresSeries(pool: Pool, ownWorkspace: string): Series {
-  /** @param values of the parameters so far */
+  /** @param values the parameters so far; those of the filters are added */
   function filtersOf(asked: SeriesAsked, values: Parameter[]): readonly string[] {
     return (["workspace", "key_id", "model", "provider"] as const).flatMap((column) => {
       const wanted = asked[column];

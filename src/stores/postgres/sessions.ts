@@ -1,4 +1,4 @@
-/** Sessions of the dashboard in PostgreSQL. The contract is src/callers/sessions.ts. */
+/** Sessions of the dashboard in PostgreSQL. The interface is in src/callers/sessions.ts. */
 import type { KeptSession, KeptSessions } from "../../callers/sessions";
 import { noteChange } from "./audit";
 import type { Base } from "./base";

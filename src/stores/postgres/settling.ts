@@ -1,6 +1,6 @@
 /**
- * Settles rows: each cost replaces its hold, together with the row, in one statement that is its own transaction. It is
- * idempotent: a settled row is no longer in flight. The arithmetic is that of src/books/balances.ts, over several rows of a workspace at once.
+ * Settles rows: one statement, which is its own transaction, replaces each hold by the cost and updates the row. It is idempotent, as a settled
+ * row is no longer in flight. The arithmetic is that of src/books/balances.ts, for several rows of a workspace at once.
  */
 import type { Charge } from "../../books/balances";
 import { ANSWERED, FAILED_BYTES_MAX, INTERRUPTED } from "../../books/ledger";
@@ -10,7 +10,7 @@ import { storable, storableJson } from "./base";
 import { timeOf } from "./clock";
 import type { Connection } from "./connection";
 
-/** What a row is settled with. */
+/** Columns that are written when a row is settled. */
 const SETTLED = [
   ["provider", "text"],
   ["cache_hits", "bigint"],
@@ -33,7 +33,7 @@ const SETTLED = [
   ["calls", "text"],
 ] as const;
 
-/** What it was begun with. */
+/** Columns that are written when a row is begun. */
 const BEGUN = [
   ["workspace", "text"],
   ["key_id", "text"],
@@ -48,24 +48,24 @@ const named = (columns: readonly (readonly [string, string])[]) => columns.map((
 const shaped = (columns: readonly (readonly [string, string])[]) =>
   columns.map(([name, type]) => `"${name}" ${type}`).join(", ");
 
-/** $3 the process: a line of a batch is the row of whoever works on the batch now. */
+/** $3 the process: a batch's line can be settled only by the process that works on the batch now. */
 const UNDER_WAY = "l.status = 0 AND l.error IS NULL AND (l.batch IS NULL OR l.process = $3)";
 const ASKED = `asked AS (
     SELECT * FROM json_to_recordset($1::text::json) AS r(request_id text, place integer, femto numeric, most bigint, ${shaped(SETTLED)}))`;
 const SET = named(SETTLED)
   .map((name) => `${name} = o.${name}`)
   .join(", ");
-/** Of a failed request, which costs nothing, not much of the caller's own is kept. */
+/** A failed request costs nothing, so of its user and metadata only a limited size is stored. */
 const kept = (column: string) =>
   `CASE WHEN o.status <> ${ANSWERED} AND octet_length(coalesce(l."user", '') || coalesce(l.metadata, '')) > ${FAILED_BYTES_MAX}
      THEN NULL ELSE l."${column}" END`;
 const SHED = `"user" = ${kept("user")}, metadata = ${kept("metadata")}`;
 
-/** Whole micro-credits that charges come to, from the first of these rows on. */
+/** Whole micro-credits for these charges, rounded up. */
 const wholeOf = (femtoCredits: string) =>
   `div(greatest(${femtoCredits}, 0) + ${FEMTO_CREDITS_PER_MICRO_CREDIT - 1n}, ${FEMTO_CREDITS_PER_MICRO_CREDIT})`;
 
-/** What is spent on the last day, or in the last month, once a group's costs are added: `of` takes a row's day to the period. */
+/** SQL that adds a group's costs to the spending of the last day or month. @param of the SQL of a row's period, from that of its day */
 const spentIn = (period: string, spent: string, of: (day: string) => string) => `
     ${period} = greatest(w.${period}, ${of("t.day")}),
     ${spent} = CASE WHEN ${of("t.day")} < w.${period} THEN w.${spent}
@@ -75,21 +75,21 @@ const spentIn = (period: string, spent: string, of: (day: string) => string) => 
 const day = (one: string) => one;
 const month = (one: string) => `left(${one}, 7)`;
 
-/** What a charge is taken from: the workspace's row, or this process's lease of it. */
+/** What pays for a charge: the workspace's row, or this process's lease. */
 interface Payer {
-  /** Locks it. `credits`: what it has; null without a limit. */
+  /** Selects the row to be locked. `credits`: what it has; null without a limit. */
   readonly account: string;
   readonly charge: string;
-  /** Takes what `total t` comes to from the row `w`. */
+  /** Subtracts the sums in `total t` from the row `w`. */
   readonly pay: string;
   readonly whose: string;
-  /** The workspace's balance, before these rows. */
+  /** The workspace's balance before these rows. */
   readonly balance: string;
 }
 
 /**
- * $1 rows, $2 the workspace. Others than the first of several cost no more than was held for them: what nobody holds may pay for the first
- * alone. Less than is held may be left where a workspace without a limit was given one meanwhile.
+ * $1 the rows, $2 the workspace. Of several rows only the first may cost more than its hold, paid from what nobody holds. There may be fewer
+ * credits than are held, where a workspace without a limit was given one meanwhile.
  */
 const settleBy = ({ account, charge, pay, whose, balance }: Payer) => `
   WITH ${ASKED},
@@ -129,7 +129,7 @@ const SETTLE = settleBy({
   balance: "credits",
 });
 
-/** Of rows that are held against the lease of $3: no more than `most` each, and never more than it has. */
+/** For rows that are held against the lease of $3: at most `most` each, and never more than the lease has. */
 const SETTLE_LEASED = settleBy({
   account: `SELECT CASE WHEN limited THEN micro_credits - micro_credits_spent END AS credits, femto_credits_prepaid AS prepaid
     FROM @leases WHERE workspace = $2 AND process = $3`,
@@ -139,7 +139,7 @@ const SETTLE_LEASED = settleBy({
   balance: `(SELECT micro_credits FROM @workspaces WHERE name = $2) - (SELECT sum(micro_credits_spent) FROM @leases WHERE workspace = $2)::bigint`,
 });
 
-/** Rows for which nothing was held and that cost nothing: no balance changes. */
+/** For rows without hold and cost: no balance changes. */
 const SETTLE_FREE = `
   WITH ${ASKED},
   settled AS (
@@ -185,7 +185,7 @@ function settledValues(row: LedgerRow) {
 /**
  * @param rows of one workspace
  * @param isFree nothing was held for any of them, and they cost nothing
- * @returns by the request's id; those that were not under way any more are left out
+ * @returns charges by the request's id; rows that were no longer in flight are left out
  */
 export function settleTogether(
   connection: Connection,
@@ -198,8 +198,8 @@ export function settleTogether(
 }
 
 /**
- * As `settleTogether`, of rows that are held against this process's lease.
- * @param most what a row may be charged
+ * Like `settleTogether`, for rows that are held against this process's lease.
+ * @param most the most that a row may be charged
  */
 export function settleLeased(
   connection: Connection,
@@ -238,10 +238,10 @@ const chargeOf = ({ charge, short, rounded, unlimited, remaining }: ChargeRow): 
   femtoCreditsRounded: rounded,
 });
 
-/** What became of a row that is not under way: it was settled, and the acknowledgement lost; or this gateway was taken for dead. */
+/** The state of a row that is not in flight: settled, with the acknowledgement lost; or interrupted, as this gateway was taken for dead. */
 export type Standing = { readonly status: number; readonly charge: Charge } | typeof INTERRUPTED | undefined;
 
-/** Asked for by its id. @returns undefined where there is none, or it is under way */
+/** Looks a row up by its id. @returns undefined where there is none, or it is in flight */
 export async function standingOf(
   { query }: Connection,
   { request_id, workspace }: LedgerRow,
@@ -277,7 +277,7 @@ const INSERT_SETTLED = `
   SELECT request_id, 0::bigint AS charge, 0::bigint AS short, 0::bigint AS rounded, w.micro_credits IS NULL AS unlimited,
     w.micro_credits AS remaining FROM inserted LEFT JOIN @workspaces w ON w.name = inserted.workspace`;
 
-/** What a row is begun with. @param at a test's clock; null: the database's own time counts */
+/** The values that a row is begun with. @param at a test's clock; null: the database's own time is used */
 export function begunValues(row: LedgerRow, at: number | null) {
   return {
     request_id: row.request_id,
@@ -293,8 +293,8 @@ export function begunValues(row: LedgerRow, at: number | null) {
 }
 
 /**
- * Of requests that nothing was held for and that cost nothing, such as those answered by the cache.
- * @returns by the request's id; those that were there already are left out
+ * Inserts rows without hold and cost, such as requests answered by the cache.
+ * @returns charges by the request's id; rows that existed already are left out
  */
 export async function insertSettled(
   { query }: Connection,
@@ -307,7 +307,7 @@ export async function insertSettled(
   return new Map(charges.map((one) => [one.request_id, chargeOf(one)]));
 }
 
-/** One that costs something and that nothing was held for: begun with no hold, to be settled at once. */
+/** A row that costs something but has no hold: it is begun without one, and settled at once. */
 export const withoutHold = (row: LedgerRow): LedgerRow => ({
   ...row,
   cache_hits: 0,

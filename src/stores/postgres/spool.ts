@@ -1,6 +1,6 @@
 /**
- * Rows that wait for a database that is away (postgres.on_outage: spool), each on the disk before its answer leaves: lines of JSON in a file
- * beside the gateway's others. The rows of a killed process are delivered by the next one that starts there.
+ * Rows that wait while the database is down (postgres.on_outage: spool): lines of JSON in a file beside the gateway's others. Each is on the
+ * disk before its answer is sent. The rows of a killed process are delivered by the next process that starts with the same path.
  */
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
@@ -11,13 +11,13 @@ import { PRIVATE_FILE } from "../../machine/private-files";
 export interface Spool {
   /** Resolves once the row is on the disk. @throws Error where it cannot be written */
   put(line: Line): Promise<void>;
-  /** Settled ones that are not delivered yet, in order. */
+  /** Settled rows that are not delivered yet, in order. */
   waiting(): readonly LedgerRow[];
   delivered(row: LedgerRow): void;
   close(): Promise<void>;
 }
 
-/** begun: a call to a provider is about to be made; should nothing follow, the row is interrupted. */
+/** begun: a provider is about to be called. Without a later `settled` line the row is interrupted. */
 export interface Line {
   readonly what: "begun" | "settled";
   readonly row: LedgerRow;
@@ -35,7 +35,7 @@ export function openSpool(path: string, instance: string): Spool {
   }[] = [];
   let isWriting = false;
   let waiting: readonly LedgerRow[] = [];
-  /** Rows that are begun and not settled: their lines must stay. */
+  /** Rows that are begun and not settled: their lines must not be deleted. */
   const unsettled = new Set<string>();
 
   async function writeAll(): Promise<void> {
@@ -54,7 +54,7 @@ export function openSpool(path: string, instance: string): Spool {
     isWriting = false;
   }
 
-  /** Once nothing waits, the file begins anew. */
+  /** Empties the file once no row waits. */
   async function empty(): Promise<void> {
     if (waiting.length > 0 || unsettled.size > 0 || lines.length > 0 || isWriting || handle === undefined)
       return;
@@ -92,7 +92,7 @@ export function openSpool(path: string, instance: string): Spool {
   };
 }
 
-/** Rows of a killed process, by its instance's id, with a function that removes their file. */
+/** The rows that a killed process left. `remove` deletes their file. */
 export interface Left {
   readonly instance: string;
   readonly settled: readonly LedgerRow[];
@@ -131,7 +131,7 @@ const asText = (line: Line) =>
 
 const MONEY = ["cost_pico_usd", "cost_femto_credits", "upstream_pico_usd", "saved_pico_usd"] as const;
 
-/** The last line may be half a one: its row was not acknowledged. */
+/** The last line may be cut off: its row was not acknowledged. */
 function fromText(text: string): Line[] {
   try {
     const line: Line = JSON.parse(text, (key, value) =>

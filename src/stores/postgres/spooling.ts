@@ -1,6 +1,6 @@
 /**
- * A ledger that works while its database is down, for requests without a hold: workspaces without credits and caps, and answers that
- * cost nothing. What is spooled is delivered by its id once the database is back.
+ * A ledger that works while the database is down, for requests without a hold: those of workspaces without credits and caps, and answers that
+ * cost nothing. Spooled rows are written, by their ids, once the database is back.
  */
 import type { Charge, Holding } from "../../books/balances";
 import { INTERRUPTED, type Ledger } from "../../books/ledger";
@@ -22,7 +22,7 @@ interface Parts {
   readonly spool: Spool;
   readonly instance: Instance;
   readonly workspaces: KnownWorkspaces;
-  /** What the names of this machine's files begin with. */
+  /** The path that the names of this machine's files begin with. */
   readonly path: string;
   readonly outside: Pick<Outside, "sleep" | "log">;
 }
@@ -30,11 +30,11 @@ interface Parts {
 export function spoolingLedger(ledger: Ledger, parts: Parts): Ledger {
   const { pool, spool, instance, workspaces, path, outside } = parts;
   const ending = new Ending();
-  /** Rows under way that nothing is held for. */
+  /** Rows in flight without a hold. */
   const unlimited = new Set<string>();
   const isDown = () => pool.downSince() !== undefined;
 
-  /** A line of a batch waits for the database: what was answered of it is kept in the batch's own file until then. */
+  /** A batch's line waits for the database: until then its answer is kept in the batch's own file. */
   const isUnlimited = ({ workspace, batch = null }: LedgerRow, { terms }: Holding) =>
     batch === null &&
     terms.caps.day === undefined &&
@@ -53,7 +53,7 @@ export function spoolingLedger(ledger: Ledger, parts: Parts): Ledger {
     return { microCredits, taken: 0n, short: 0n, remaining: null, femtoCreditsRounded: 0n };
   }
 
-  /** This process may have been fenced meanwhile: what was answered still becomes a row. */
+  /** Writes a row, also after this process was fenced: what was answered must be in the ledger. */
   async function deliver(row: LedgerRow): Promise<void> {
     await pool.run(({ query }) =>
       query(
@@ -82,7 +82,7 @@ export function spoolingLedger(ledger: Ledger, parts: Parts): Ledger {
     );
     while (!ending.aborted) {
       await outside.sleep(DELIVER_EVERY_MS, ending).catch(() => undefined);
-      // Retried next time: the pool reports a database that is down.
+      // It is retried next time, and the pool reports a database that is down.
       await deliverAll().catch(() => undefined);
     }
   }

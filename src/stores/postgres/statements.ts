@@ -1,4 +1,4 @@
-/** What a workspace paid, read from PostgreSQL. Lines are defined in src/books/statements.ts. */
+/** A workspace's statement of account, from PostgreSQL. Its lines are defined in src/books/statements.ts. */
 import { periodAt } from "../../books/periods";
 import {
   boundsOf,
@@ -46,7 +46,7 @@ export function openPostgresStatements(pool: Pool): Statements {
       };
     },
     async history(workspace) {
-      // In one statement, so that no request settles between the two. A day's requests before a grant and those after it are two lines.
+      // Both in one query, so that no request settles between them. A day's requests before and after a grant are two lines.
       const rows = await pool.run(({ query }) =>
         query<{
           readonly is_grant: boolean;

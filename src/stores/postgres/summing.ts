@@ -1,4 +1,4 @@
-/** Keeps sums up to date (sums.ts) while the process serves: every process asks, and one at a time does it. */
+/** Keeps the sums up to date (sums.ts) while the process serves. Every process tries; a lock lets one at a time do it. */
 import { Ending } from "../../domain/ending";
 import { asGatewayError } from "../../domain/errors";
 import type { Outside } from "../../domain/outside";
@@ -8,7 +8,7 @@ import { sumBite } from "./sums";
 const LOOK_EVERY_MS = 10_000;
 const PAUSE_MS = 50;
 
-/** @returns ends it */
+/** @returns a function that stops it */
 export function keepSummed(
   pool: Pool,
   { sleep, random, log }: Pick<Outside, "sleep" | "random" | "log">,
@@ -22,14 +22,14 @@ export function keepSummed(
         while (await sumBite(pool)) await sleep(PAUSE_MS, over);
       } catch (thrown) {
         if (over.aborted) return;
-        // The pool tells of a database that is down.
+        // The pool reports a database that is down.
         if (pool.downSince() === undefined)
           log("warn", "requests could not be summed up now", { reason: asGatewayError(thrown).inLog });
       }
     }
   }
 
-  // It rejects only when stopped.
+  // The loop rejects only when it is stopped.
   forEver().catch(() => undefined);
   return () => over.abort("over");
 }

@@ -1,11 +1,11 @@
 /**
- * Sums by minute and hour in PostgreSQL. Requests do not write them: of a busy minute that would be one row that all machines wait for. One
- * machine at a time sums rows up behind them, in small bites, and notes how far it came (`summed_to`). What is read is sums up to there and the
- * ledger's own rows from there on, in one statement, so that both are of the same moment: exact, whoever wrote the rows.
+ * Sums by minute and hour in PostgreSQL. Requests do not write them, as all machines would wait for the one row of a busy minute. Instead one
+ * machine at a time sums rows up afterwards, in small bites, and notes how far it came (`summed_to`). Readers take the sums up to there and
+ * the ledger's rows from there on in one statement, so the result is exact, whoever wrote the rows.
  *
- * A row that changes once it is older than a minute leaves what it said and says in `ledger_late` (a trigger, so that a gateway of the previous
- * release does it, too), in the same transaction. At every moment: sums + ledger_late before `summed_to` = the ledger before `summed_to`.
- * A younger row may still be changed by a transaction that has not ended: rows are summed two minutes later, once all of those are over.
+ * When a row that is older than a minute changes, a trigger writes its old and new values to `ledger_late` in the same transaction (a trigger,
+ * so that gateways of the previous release do it, too). So always: sums + ledger_late before `summed_to` = the ledger before `summed_to`.
+ * A younger row may still be changed by an open transaction: rows are summed two minutes later, once those transactions have ended.
  */
 import { LATENCY_BOUNDS_MS, LATENCY_COLUMNS } from "../../books/latency-bounds";
 import { OWN_WORKSPACE } from "../../books/ledger";
@@ -13,7 +13,7 @@ import { DIMENSIONS, SUMS, UNIT_MS } from "../../books/rollups";
 import type { Connection } from "./connection";
 import type { Pool } from "./pool";
 
-/** Of a row of the ledger, what its sums need. */
+/** The ledger's columns that are summed. */
 const COUNTED = `started_at, workspace, key_id, model, provider, status, error, kind, refusals, inputs, cache_hits, tokens, tokens_upstream,
   tokens_billed, tokens_cached, tokens_source, latency_ms, cost_pico_usd, micro_credits, upstream_pico_usd, saved_pico_usd, by_provider`;
 const IS_OVER = "(status <> 0 OR error IS NOT NULL)";
@@ -30,7 +30,7 @@ const latencies = LATENCY_COLUMNS.map((name, i) => {
   return `CASE WHEN ${isFirst} AND latency_ms > ${over}${until} THEN sign * asked ELSE 0 END AS ${name}`;
 }).join(", ");
 
-/** A row that several providers counted for is one of each: the first has all but the others' shares. @param from has COUNTED and `sign` */
+/** Splits a row by the providers that counted tokens for it; all other amounts go to the first. @param from a query of COUNTED and `sign` */
 const apartIn = (from: string) => `
   SELECT started_at, workspace, coalesce(key_id, '') AS key_id, model,
     coalesce(CASE WHEN by_provider IS NULL THEN provider ELSE share.value ->> 0 END, '') AS provider, status, coalesce(error, '') AS code,
@@ -47,9 +47,9 @@ const COLUMNS = `started_at, ${DIMENSIONS.join(", ")}, ${AMOUNTS.join(", ")}`;
 const SUMMED_TO = "(SELECT summed_to FROM @sums)";
 
 /**
- * A subquery: sums of all requests of a time, each with its dimensions and when it begins.
- * @param units in milliseconds: those of rollups that hold it
- * @param since,until parameters, from and before
+ * A subquery: the sums of all requests of a period, with their dimensions and the time at which each begins.
+ * @param units in milliseconds: the rollups that hold the period
+ * @param since,until SQL parameters: from `since`, before `until`
  */
 export const sumsOver = (units: readonly number[], since: string, until: string) => `(
   SELECT ${COLUMNS} FROM @rollups WHERE unit_ms IN (${units.join(", ")}) AND started_at >= ${since} AND started_at < ${until}
@@ -59,7 +59,7 @@ export const sumsOver = (units: readonly number[], since: string, until: string)
     UNION ALL
     SELECT sign, ${COUNTED} FROM @ledger_late WHERE started_at >= ${since} AND started_at < least(${until}::bigint, ${SUMMED_TO})`)}) AS apart)`;
 
-/** $1 `summed_to`, $2 the next one, $3 how many late ones at most. Late ones between the two are of rows that are summed now, as they are. */
+/** $1 `summed_to`, $2 its next value, $3 how many late changes at most. Late changes between the two are dropped: their rows are summed now. */
 const SUM = `
   WITH late AS (
     DELETE FROM @ledger_late WHERE (started_at >= $1 AND started_at < $2)
@@ -76,15 +76,15 @@ const SUM = `
     ON CONFLICT (unit_ms, started_at, hash) DO UPDATE SET ${AMOUNTS.map((name) => `${name} = rollups.${name} + excluded.${name}`).join(", ")})
   UPDATE @sums SET summed_to = $2, next_to = CASE WHEN next_to > $2 THEN next_to END RETURNING (SELECT count(*) FROM late) AS late`;
 
-/** A transaction that changes rows and their sums together leaves no note of it (migrations-sums.ts). */
+/** For a transaction that changes rows together with their sums: the trigger notes nothing (migrations-sums.ts). */
 export const ownSums = ({ query }: Connection) => query("SELECT set_config('embedgate.sums', 'own', true)");
 
-/** Rows of a bite: some tens of milliseconds. */
+/** Rows of a bite, which take some tens of milliseconds. */
 const BITE_ROWS = 5_000;
-/** How far behind rows are summed; a row that is older than a minute leaves a note of each change (migrations-sums.ts). */
+/** Rows are summed this long after they began. Changes of rows older than a minute are noted (migrations-sums.ts). */
 const BEHIND_MS = 120_000;
 
-/** One machine at a time: who comes meanwhile has nothing to do. Not while rows are moved in, with their sums. */
+/** No row where another machine is summing, or while `database move` copies rows with their sums. */
 const STATE = `
   SELECT summed_to, next_to, next_after <= pg_snapshot_xmin(pg_current_snapshot()) AS is_over,
     next_after > pg_snapshot_xmax(pg_current_snapshot()) AS is_of_another_server,
@@ -95,21 +95,21 @@ interface State {
   readonly summed_to: bigint;
   readonly next_to: bigint | null;
   readonly is_over: boolean | null;
-  /** The database was restored into another server, which counts its transactions anew. */
+  /** The database was restored into another server, which numbers its transactions from the start. */
   readonly is_of_another_server: boolean | null;
   readonly may_to: bigint;
 }
 
 /**
- * Transactions that changed rows before $1 without a note have begun to write before this one, and have lower ids. Not a snapshot's xmax: that
- * is only after the last one that has ended.
+ * Transactions that changed rows before $1 without a note began to write before this one, so their ids are lower. A snapshot's xmax would not
+ * do: it only lies after the last transaction that has ended.
  */
 const NEXT = "UPDATE @sums SET next_to = $1, next_after = pg_current_xact_id()";
 const BITE_END = `SELECT started_at FROM @ledger WHERE started_at >= $1 AND started_at < $2 ORDER BY started_at OFFSET ${BITE_ROWS} LIMIT 1`;
 
 /**
- * The database's clock went back, by more than rows are summed behind: new rows would come before `summed_to` without a note. Whole hours are
- * summed anew, as far as their rows are there and no day was made of them.
+ * For a database clock that went back by more than BEHIND_MS: new rows would begin before `summed_to` without a note. Whole hours are summed
+ * again, as far as their rows are not trimmed and they are not part of a day's sum.
  */
 const AGAIN = `
   WITH upto AS (
@@ -119,8 +119,8 @@ const AGAIN = `
   UPDATE @sums SET summed_to = (SELECT at FROM upto), next_to = NULL WHERE summed_to > (SELECT at FROM upto)`;
 
 /**
- * Sums a bite of rows up.
- * @returns whether there may be more now
+ * Sums up one bite of rows.
+ * @returns whether there may be more to sum now
  * @throws GatewayError ledger_unavailable
  */
 export const sumBite = (pool: Pool): Promise<boolean> => pool.transact(bite);
@@ -139,7 +139,7 @@ async function bite({ query }: Connection): Promise<boolean> {
   }
   if (!state.is_over) return false;
   const [end] = await query<{ readonly started_at: bigint }>(BITE_END, [summed_to, next_to]);
-  // All of one millisecond are summed together.
+  // All rows of one millisecond are summed together.
   const upTo = end === undefined ? next_to : end.started_at > summed_to ? end.started_at : summed_to + 1n;
   const [{ late } = { late: 0n }] = await query<{ readonly late: bigint }>(SUM, [summed_to, upTo, BITE_ROWS]);
   return upTo < next_to || late >= BigInt(BITE_ROWS);

@@ -1,6 +1,6 @@
 /**
- * Makes PostgreSQL forget what `keep` says, as src/books/trimming.ts does in SQLite: one machine at a time, in bites of a statement each, and only
- * requests that sums by hour have already (sums.ts). What is summed from all of it (all-rows.ts) stays the same.
+ * Deletes what `keep` says from PostgreSQL, as src/books/trimming.ts does in SQLite: one machine at a time, in bites of one statement each, and
+ * only requests that are part of the sums by hour (sums.ts). Totals (all-rows.ts) stay the same.
  */
 import { LATENCY_COLUMNS } from "../../books/latency-bounds";
 import { DIMENSIONS, SUMS, UNIT_MS } from "../../books/rollups";
@@ -14,13 +14,13 @@ import { ownSums } from "./sums";
 
 const BITE_ROWS = 1_000;
 
-/** A gateway of a release that does not know of trimmed requests would leave them out of its invoices. */
+/** Nothing is trimmed while a gateway of a release before `keep` runs: its invoices would lack the trimmed requests. */
 const MAY = `
   SELECT ${timeOf("$1")} AS now_ms FROM @sums
   WHERE NOT EXISTS (SELECT 1 FROM @instances WHERE NOT trims AND beat_at >= now() - interval '${SILENT_SECONDS} seconds')
   FOR UPDATE SKIP LOCKED`;
 
-/** Of a row that several providers counted for, all else than these is the first one's. */
+/** Where several providers counted tokens for a row, all other amounts go to the first. */
 const OF_EACH: Readonly<Record<string, string>> = {
   tokens_upstream: "of_tokens",
   upstream_pico_usd: "of_pico_usd",
@@ -36,7 +36,7 @@ const amounts = DAY_SUMS.map(
 const added = (table: string, names: readonly string[]) =>
   names.map((name) => `${name} = ${table}.${name} + excluded.${name}`).join(", ");
 
-/** $1: before when. */
+/** $1: rows before this time. */
 const TRIM_REQUESTS = `
   WITH gone AS (
     DELETE FROM @ledger WHERE request_id IN (
@@ -58,7 +58,7 @@ const TRIM_REQUESTS = `
   UPDATE @sums SET trimmed_to = greatest(trimmed_to, $1) RETURNING (SELECT count(*) FROM gone) AS rows`;
 
 const ROLLED = [...SUMS, ...LATENCY_COLUMNS];
-/** $1 the unit, $2 before when. */
+/** $1 the unit, $2 the time before which its sums go. */
 const GONE = `gone AS (
     DELETE FROM @rollups WHERE (unit_ms, started_at, hash) IN (
       SELECT unit_ms, started_at, hash FROM @rollups WHERE unit_ms = $1 AND started_at < $2 ORDER BY started_at LIMIT ${BITE_ROWS})
@@ -79,7 +79,7 @@ export function openPostgresTrimming({ pool, clock }: Base, keep: () => Keep): T
     const [may] = await query<{ readonly now_ms: bigint }>(MAY, [clock.at()]);
     if (may === undefined) return false;
     const { requestsDays, minutesDays, hoursDays } = keep();
-    /** The beginning of the first day that is kept whole. */
+    /** The start of the first day that is kept. */
     const keptFrom = (days: number) => {
       const from = may.now_ms - BigInt(days * UNIT_MS.day);
       return from - (from % BigInt(UNIT_MS.day));

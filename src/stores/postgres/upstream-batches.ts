@@ -1,4 +1,4 @@
-/** What of batches was handed to providers' own batch services, in PostgreSQL. What a record says is src/books/upstream-batches.ts's. */
+/** The parts of batches that were sent to providers' batch services, in PostgreSQL. src/books/upstream-batches.ts describes a record. */
 import type { UpstreamRecord, UpstreamRecords } from "../../books/upstream-batches";
 import { storable } from "./base";
 import type { Pool } from "./pool";
@@ -19,7 +19,7 @@ export function openPostgresUpstreamRecords(pool: Pool): UpstreamRecords {
         to_line: Number(row.to_line),
       }));
     },
-    // Its tag is its own: it is there already where the first try's acknowledgement was lost.
+    // Tags are unique: the record exists already where the first try's acknowledgement was lost.
     async put({ tag, batch, place, provider, model, words, from_line, to_line }) {
       await pool.run(({ query }) =>
         query(

@@ -1,5 +1,5 @@
 /**
- * The ledger read back, summed, from PostgreSQL. The sums are defined in src/books/usage.ts.
+ * Usage summed from the ledger in PostgreSQL. The sums are defined in src/books/usage.ts.
  */
 import { type Asked, pathOf, type UsageGroup, type UsageLine } from "../../books/usage";
 import { ALL_ROWS, DAY_OF_ROW } from "./all-rows";
@@ -29,7 +29,7 @@ const FIRSTS = [
   "micro_credits",
 ];
 
-/** A row that several providers counted for, split by provider: each has what it counted and is owed, and the first all else. */
+/** Splits a row by the providers that counted tokens for it: each gets its tokens and its cost, the first all other amounts. */
 const BY_PROVIDER = `(SELECT started_at, workspace, key_id, model, status, error, metadata,
     CASE WHEN by_provider IS NULL THEN provider ELSE share.value ->> 0 END AS provider,
     CASE WHEN by_provider IS NULL THEN tokens_upstream ELSE (share.value ->> 1)::bigint END AS tokens_upstream,
@@ -37,7 +37,7 @@ const BY_PROVIDER = `(SELECT started_at, workspace, key_id, model, status, error
     ${FIRSTS.map(first).join(", ")}
   FROM counted LEFT JOIN LATERAL jsonb_array_elements(by_provider::jsonb) WITH ORDINALITY AS share(value, place) ON true) AS rows`;
 
-/** A value as it is written in a filter: texts as they are, numbers and truth values as JSON has them. */
+/** Compares a value with a filter's text: strings as they are, numbers and booleans as JSON writes them. */
 const says = (value: string, wanted: string) => `(${value} #>> '{}') = ${wanted}`;
 const hasPair = (key: string, wanted: string) =>
   `(jsonb_typeof(metadata::jsonb) = 'object' AND metadata::jsonb ? ${key} AND ${says(`(metadata::jsonb -> ${key})`, wanted)})`;
@@ -75,7 +75,7 @@ export async function sumPostgresUsage(
   return lines.map((line) => ({ ...line, group: line.groups[0] ?? "" }));
 }
 
-/** A condition for each key of metadata. @param parameter takes a value and says how it is called in the statement */
+/** A condition for each key of metadata. @param parameter adds a value to the statement, and returns its placeholder */
 export const pairsIn = (
   metadata: ReadonlyMap<string, string>,
   parameter: (value: string) => string,

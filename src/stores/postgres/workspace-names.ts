@@ -1,4 +1,4 @@
-/** Renames or deletes a workspace in PostgreSQL. Refusals are defined in src/callers/workspace-names.ts. */
+/** Renames or deletes a workspace in PostgreSQL. src/callers/workspace-names.ts defines when that is refused. */
 import { ACTORS } from "../../books/audit";
 import { creditsOf } from "../../books/money";
 import { checkNewWorkspace } from "../../callers/keys";
@@ -15,7 +15,7 @@ import type { Connection } from "./connection";
 import type { Mirror } from "./mirror";
 import { ownSums } from "./sums";
 
-/** What a workspace has spent stands in its own row here. */
+/** Tables with the workspace's name. Its spending is in its own row here, so no table for that is listed. */
 const TABLES = [
   "keys",
   "ledger",
@@ -28,7 +28,7 @@ const TABLES = [
 ] as const;
 
 export function openPostgresWorkspaceNames({ pool, clock }: Base, mirror: Mirror): WorkspaceNames {
-  /** Its row is locked, so that no request begins meanwhile. */
+  /** Locks its row, so that no request begins meanwhile. */
   async function resting({ query }: Connection, name: string): Promise<RestingRow> {
     const [row] = await query<RestingRow>(
       `SELECT micro_credits, micro_credits_held, pico_usd_held,
@@ -51,13 +51,13 @@ export function openPostgresWorkspaceNames({ pool, clock }: Base, mirror: Mirror
       await change(async (connection) => {
         const { query } = connection;
         await resting(connection, name);
-        // Nobody sums rows up meanwhile, under the old name.
+        // The lock keeps others from summing rows under the old name meanwhile.
         await query("SELECT 1 FROM @sums FOR UPDATE");
         await ownSums(connection);
         for (const where of ["@workspaces WHERE name", ...TABLES.map((table) => `@${table} WHERE workspace`)])
           if ((await query(`SELECT 1 FROM ${where} = $1 LIMIT 1`, [newName])).length > 0)
             throw usedAlready(newName);
-        // Two rows, so that every mirror hears of both names.
+        // Two changes are noted, so that every mirror learns of both names.
         await query("UPDATE @workspaces SET name = $2 WHERE name = $1", [name, newName]);
         for (const table of TABLES)
           await query(`UPDATE @${table} SET workspace = $2 WHERE workspace = $1`, [name, newName]);

@@ -1,6 +1,5 @@
 /**
- * Workspaces in PostgreSQL: settings are in memory, balances in the database. What a workspace is, is
- * src/callers/workspaces.ts's.
+ * Workspaces in PostgreSQL: settings are also kept in memory, balances only in the database. src/callers/workspaces.ts describes a workspace.
  */
 import { ACTORS } from "../../books/audit";
 import { creditsOf } from "../../books/money";
@@ -27,7 +26,7 @@ import { timeOf } from "./clock";
 import type { Connection } from "./connection";
 import type { Mirror, Part } from "./mirror";
 
-/** The workspace data that a request reads. */
+/** The data of workspaces that every request reads. */
 export interface KnownWorkspaces extends Part {
   readonly byName: ReadonlyMap<string, { readonly settings: Settings; readonly hasCredits: boolean }>;
 }
@@ -52,7 +51,7 @@ export function createKnownWorkspaces(): KnownWorkspaces {
   };
 }
 
-/** A workspace on first sight, with what it has to begin with; not where there is one already. */
+/** Makes a workspace at its first request, with its starting credits; does nothing where it exists. */
 const ENSURE = `
   WITH made AS (
     INSERT INTO @workspaces (name, created_at, micro_credits) VALUES ($2, ${timeOf("$1")}, $3) ON CONFLICT DO NOTHING
@@ -62,7 +61,7 @@ const ENSURE = `
     SELECT name, created_at, micro_credits, micro_credits, 'to begin with' FROM made WHERE micro_credits > 0)
   SELECT 1 AS made FROM made`;
 
-/** With what was charged to leases of it and is not in its own row yet (leases.ts). */
+/** `spent`: charges to its leases that are not in its own row yet (leases.ts). */
 const ROWS = `SELECT w.*, (SELECT coalesce(sum(micro_credits_spent), 0) FROM @leases l WHERE l.workspace = w.name)::bigint AS spent FROM @workspaces w`;
 
 const asShown = ({ spent, ...row }: WorkspaceRow & { readonly spent: bigint }) =>
@@ -72,7 +71,7 @@ const asShown = ({ spent, ...row }: WorkspaceRow & { readonly spent: bigint }) =
     micro_credits_held: row.micro_credits_held - spent,
   });
 
-/** Its row, locked, is brought up to date with all leases of it, so that a balance is changed from what it is. */
+/** Locks a workspace's row and adds the charges of all its leases, so that a change of its balance starts from the current one. */
 const WITH_LEASES =
   "SELECT 1 FROM (SELECT * FROM @leases WHERE workspace = $1 ORDER BY process) l, @lease(l.workspace, l.process, NULL, NULL, NULL, 0, 0, 0)";
 
@@ -93,7 +92,7 @@ export function openPostgresWorkspaces(
   defaults: () => WorkspaceSection,
   { randomBytes }: Pick<Outside, "randomBytes">,
 ): Workspaces {
-  /** Idempotent. */
+  /** @param work may run more than once */
   async function change<T>(work: (connection: Connection) => Promise<T>, until?: number): Promise<T> {
     const value = await pool.transact(work, until);
     await mirror.refresh();
@@ -127,7 +126,7 @@ export function openPostgresWorkspaces(
       return row ? asShown(row) : asWorkspace(await existing(connection, name));
     });
 
-  /** @param balanceOf the new balance; undefined: it stays as it is */
+  /** @param balanceOf returns the new balance; undefined to leave it as it is */
   async function changeBalance(
     name: string,
     note: string,
@@ -145,7 +144,7 @@ export function openPostgresWorkspaces(
       const amount = (balance ?? 0n) - (row.micro_credits ?? 0n);
       refuseChange(name, row.micro_credits_held, amount, balance);
       await connection.query("UPDATE @workspaces SET micro_credits = $2 WHERE name = $1", [name, balance]);
-      // Whether charges to them are taken from a balance, and whether there is as much, may have changed.
+      // The leases learn whether the workspace has a balance now, and whether it covers them.
       await connection.query(WITH_LEASES, [name]);
       await connection.query(
         `INSERT INTO @credit_grants (granted_at, workspace, micro_credits, balance, note, mark) VALUES (${timeOf("$1")}, $2, $3, $4, $5, $6)`,
@@ -174,7 +173,7 @@ export function openPostgresWorkspaces(
       let isSecondTry = false;
       await change(async (connection) => {
         const isMade = await ensureWorkspace(connection, name, starting, clock.at());
-        // The first try's acknowledgement may have been lost.
+        // The first try may have been committed, and its acknowledgement lost.
         if (!isMade && !isSecondTry) throw existsAlready(name);
         isSecondTry = true;
         if (!isMade) return;
@@ -222,7 +221,7 @@ export function openPostgresWorkspaces(
         if (micro_credits === null) throw withoutLimit(name);
         return micro_credits + amount;
       }),
-    // From no limit to none there is nothing to write down.
+    // Removing a limit that does not exist changes nothing.
     setCredits: (name, balance, note, actor = ACTORS.commandLine) =>
       changeBalance(name, note, actor, ({ micro_credits }) =>
         micro_credits === balance ? undefined : balance,
