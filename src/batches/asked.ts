@@ -1,6 +1,6 @@
 /**
- * The body of POST /v1/batches: OpenAI's, with an input file; or with inline requests, as some compatible APIs take them. Its schema is what
- * is checked and what the published document says.
+ * The body of POST /v1/batches: OpenAI's, with an input file, or with the requests in the body, as some compatible APIs accept it. One schema
+ * is both the check and part of the OpenAPI document.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { TypeCompiler } from "@sinclair/typebox/compiler";
@@ -85,7 +85,7 @@ export interface Asked {
   readonly hash: string;
 }
 
-/** @throws GatewayError invalid, naming the field */
+/** @throws GatewayError invalid, with the field's name */
 export function askedOf(body: unknown, idempotencyKey: string | null): Asked {
   if (!check.Check(body)) {
     const { field, message } = explainBreach(check, body);

@@ -26,7 +26,7 @@ import { GatewayError } from "../domain/errors";
 import { PRIVATE_FILE } from "../machine/private-files";
 import { MARKER, PRIVATE_FOLDER, WORK } from "./folder";
 
-/** The files of a copy. */
+/** The copied files. */
 export interface Copied {
   readonly folder: string;
   readonly count: number;
@@ -37,7 +37,7 @@ export interface Copied {
 
 /** What a copy of the database names. */
 interface Named {
-  /** Ids. */
+  /** Ids of files. */
   readonly files: readonly string[];
   /** Ids of running batches, which may have a work file. */
   readonly batches: readonly string[];
@@ -68,16 +68,16 @@ function namedIn(database: string, now: number): Named {
 }
 
 export interface FilesBackup extends Beside {
-  /** Once it is finished. */
+  /** The result, once the copy is finished. */
   readonly copied: Copied;
-  /** Removes what is not finished. */
+  /** Removes an unfinished copy. */
   drop(): void;
 }
 
 /**
  * Files that are deleted while the database is copied are copied before; files that are new in the database's copy are copied afterwards. The
  * database must be copied again if a batch began and ended in between, because its work file is gone.
- * @param from the folder; there may be none
+ * @param from the folder, which may not exist
  * @param to the copy's name
  * @throws GatewayError database_unavailable where `to` exists
  */
@@ -85,7 +85,7 @@ export function openFilesBackup(from: string, to: string, now: number): FilesBac
   if (existsSync(to)) throw new GatewayError("database_unavailable", `${to} exists: name another file.`);
   const partial = `${to}.partial`;
   const pathOf = (name: string) => join(partial, name);
-  /** Open, so that a work file that is deleted can still be read. */
+  /** Open handles of work files, which can be read even after they are deleted. */
   const work = new Map<string, number>();
   let named: Named = { files: [], batches: [] };
   let copied: Copied = { folder: to, count: 0, bytes: 0, missing: 0 };
@@ -143,7 +143,7 @@ export function openFilesBackup(from: string, to: string, now: number): FilesBac
 
 /**
  * Restores a backup's files. The existing folder is renamed to `kept`; if it cannot be renamed, such as a mount point, the files are added to it.
- * @param database as it was restored
+ * @param database the restored database
  */
 export function restoreFiles(
   from: string,
@@ -162,7 +162,7 @@ export function restoreFiles(
       }
     }
     mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
-    // As root they would be root's, and the gateway's own user could not read them.
+    // Run as root, the files would belong to root, and the gateway's own user could not read them.
     const { uid, gid } = statSync(dirname(database));
     const own = (path: string) => process.getuid?.() === 0 && chownSync(path, uid, gid);
     own(folder);
@@ -176,7 +176,7 @@ export function restoreFiles(
   return { folder, count: there.length, bytes, missing: files.length - there.length };
 }
 
-/** Complete files and work files; none where there is no folder. */
+/** Complete files and work files; none if the folder does not exist. */
 function namesIn(folder: string): string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder).filter((name) => /^(?:file|batch)[-_][\w-]+(?:\.work)?$/.test(name));
@@ -185,7 +185,7 @@ function namesIn(folder: string): string[] {
 const isOf = (cause: unknown, ...codes: string[]) =>
   cause instanceof Error && "code" in cause && codes.includes(String(cause.code));
 
-/** @returns false where the file is not there any more */
+/** @returns false if the file no longer exists */
 function unlessGone(work: () => void): boolean {
   try {
     work();

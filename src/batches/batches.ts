@@ -1,6 +1,6 @@
 /**
- * Batches of a gateway, opened once: what /v1/files and /v1/batches do (src/door/batches.ts), and the runner. A new operation on
- * a batch is a member here.
+ * Batches of a gateway, opened once: the operations of /v1/files and /v1/batches (src/door/batches.ts), and the runner. To add an operation on a
+ * batch, add a member here.
  */
 
 import type { BatchRecord, PageOf } from "../books/batch-records";
@@ -19,9 +19,9 @@ import { type RunningParts, runBatch } from "./running";
 export interface Batches {
   readonly files: Files;
   readonly runner: Runner;
-  /** Whether the folder of files was there when it was looked for last. */
+  /** Whether the last check found the folder of files. */
   readonly isFolderRight: () => boolean;
-  /** @param writes whether a file may be written @throws GatewayError busy where the folder is another one */
+  /** @param writes whether a file may be written @throws GatewayError busy if it is another folder */
   checkFolder(writes: boolean): Promise<void>;
   /** @throws GatewayError as src/batches/creating.ts says */
   create(caller: Caller, body: unknown, idempotencyKey: string | null): Promise<BatchRecord>;
@@ -38,7 +38,7 @@ interface BatchesParts extends Omit<CreatingParts, Made>, Omit<RunningParts, Mad
   readonly limits: () => ConfiguredFiles;
   /** The name of this process in the ledger. */
   readonly process: string | null;
-  /** The database is one machine's: the first process of it knows that all leases are dead processes'. */
+  /** Only one machine uses the database, so for its first process all leases belong to dead processes. */
   readonly isAlone: boolean;
   readonly checkStays: () => void;
   readonly outside: Outside;
@@ -66,7 +66,7 @@ export function openBatches(parts: BatchesParts): Batches {
     },
     checkStays() {
       parts.checkStays();
-      // Another machine may have it.
+      // Another machine may have the folder.
       if (!marker.isRightNow()) throw new GatewayError("busy", "The folder of files is not there.");
     },
     outside,
@@ -88,7 +88,7 @@ export function openBatches(parts: BatchesParts): Batches {
     runner: {
       ...runner,
       async start(isFirst) {
-        // What is wrong with it is in the log, and each request of files and batches is told.
+        // The reason is in the log, and each request for files and batches gets an error.
         await marker.check().catch(() => undefined);
         if (isFirst) {
           if (marker.isRightNow()) {

@@ -1,6 +1,6 @@
 /**
- * POST /v1/batches: the whole input file is read and checked, what all of it may cost is held, and only then is there a batch. What is wrong
- * with the file is a batch that has failed, as OpenAI has it; what does not fit the workspace's credits or caps is refused.
+ * POST /v1/batches: reads and checks the whole input file, holds what all of it may cost, and only then creates the batch. As with OpenAI,
+ * errors in the file make a failed batch; a batch that exceeds the workspace's credits or caps is refused.
  */
 
 import type { BatchRecord, BatchRecords, FileRecord } from "../books/batch-records";
@@ -99,7 +99,7 @@ async function createFrom(
   };
   if (!hasFailed) await hold(batch, surveyed.most, parts);
   if (await records.putBatch(batch)) return batch;
-  // Of two concurrent requests with the same idempotency key, one wins.
+  // Of two concurrent requests with the same idempotency key, the first creates the batch and both get it.
   if (!hasFailed) await parts.ledger.lines.release(batch.id, now);
   const other = await repeated(workspace, asked, records);
   if (other) return other;
@@ -132,7 +132,7 @@ function inputFile(file: FileRecord): FileRecord {
   );
 }
 
-/** Requests that came with the body become an input file, as if they had been uploaded. */
+/** Writes the requests of a body to an input file, as if they had been uploaded. */
 function kept(
   workspace: string,
   lines: readonly object[],
@@ -253,7 +253,7 @@ async function survey(path: string, caller: Caller, parts: CreatingParts): Promi
 
 const LINES_A_TURN = 64;
 
-/** Undefined where the body is invalid: the line fails with that once it is run. */
+/** Undefined if the body is invalid: the line fails for that reason when it is run. */
 function decoded(body: object, policies: Policies): EmbedRequest | undefined {
   try {
     return decodeEmbeddings(body, policies).request;
@@ -262,7 +262,7 @@ function decoded(body: object, policies: Policies): EmbedRequest | undefined {
   }
 }
 
-/** Upper bound of what the model's prompt adds to a text. */
+/** An upper bound for the bytes that the model's prompt adds to a text. */
 function promptBytesOf({ facts: { prompts } }: Route): number {
   return Math.max(0, ...Object.values(prompts || {}).map((text) => Buffer.byteLength(text)));
 }

@@ -1,6 +1,6 @@
 /**
- * The files of batches: uploaded, listed, read in parts, deleted. A file belongs to a workspace; to others it does not exist. What it holds goes
- * to the disk as it comes.
+ * The files of batches: uploaded, listed, read in parts, deleted. A file belongs to a workspace; for others it does not exist. Contents are
+ * written to the disk as they arrive.
  */
 
 import type { BatchRecords, FileRecord, PageOf } from "../books/batch-records";
@@ -12,9 +12,9 @@ import type { Folder, Writing } from "./folder";
 import { boundaryOf, readForm } from "./multipart";
 
 export interface Files {
-  /** @param body as it comes @throws GatewayError invalid | wrong_media_type | too_large */
+  /** @param body read as it arrives @throws GatewayError invalid | wrong_media_type | too_large */
   upload(workspace: string, contentType: string | null, body: AsyncIterable<Uint8Array>): Promise<FileRecord>;
-  /** A new file, written block by block. */
+  /** Makes a new file, written block by block. */
   make(about: MakeFile, write: (file: Writing) => Promise<void>): Promise<FileRecord>;
   list(workspace: string, purpose: string | undefined, page: PageOf): Promise<readonly FileRecord[]>;
   /** @throws GatewayError no_such_object */
@@ -44,7 +44,7 @@ export interface FilesParts {
 const FILENAME_MAX = 512;
 const MB = 2 ** 20;
 
-/** Grows with time, so that a list in the order of ids is one in the order of making. */
+/** Ids begin with the time, so that the order of ids is the order of creation. */
 export function newId(prefix: string, { now, randomBytes }: Pick<Outside, "now" | "randomBytes">): string {
   return `${prefix}${now().toString(16).padStart(12, "0")}${randomBytes(10).toHex()}`;
 }
@@ -177,7 +177,7 @@ function fieldsOf(
 
 const EXPIRY_SECONDS = { least: 3_600, most: 2_592_000 } as const;
 
-/** In milliseconds. @throws GatewayError invalid */
+/** @returns milliseconds @throws GatewayError invalid */
 export function expiryOf(seconds: number, field: string): number {
   const { least, most } = EXPIRY_SECONDS;
   if (Number.isInteger(seconds) && seconds >= least && seconds <= most) return seconds * 1000;

@@ -1,6 +1,6 @@
 /**
- * The end of a batch: its output and error files are made from the work file, in input order. Lines that were not run are in the error file
- * where the batch expired, and in none where it was cancelled, as OpenAI has it.
+ * The end of a batch: its output and error files are made from the work file, in input order. As with OpenAI, lines that were not run are in
+ * the error file if the batch expired, and in neither file if it was cancelled.
  */
 
 import type { BatchRecord } from "../books/batch-records";

@@ -1,6 +1,6 @@
 /**
- * Where the files of batches lie: one folder, a file an id. A file being written has a temporary name until it is complete, so that no id ever
- * leads to a part. `sweep` removes files that the database does not know.
+ * The folder with the files of batches, one file per id. A file has a temporary name until it is complete, so that no id ever leads to an
+ * incomplete file. `sweep` removes files that the database does not know.
  */
 import { mkdirSync } from "node:fs";
 import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
@@ -13,26 +13,26 @@ export interface Folder {
   pathOf(id: string): string;
   /** Begins a file. */
   write(id: string): Promise<Writing>;
-  /** From and to a byte, the last one not included. */
+  /** @param to exclusive, in bytes */
   read(id: string, from: number, to: number): ReadableStream<Uint8Array>;
   remove(id: string): Promise<void>;
-  /** Removes unknown files that were not written to lately: another process may be about to record one. */
+  /** Removes unknown files, except recently written ones, which another process may be about to record. */
   sweep(isKnown: (id: string) => Promise<boolean>): Promise<void>;
 }
 
 export interface Writing {
   readonly bytes: number;
   add(bytes: Uint8Array): Promise<void>;
-  /** From now on the id leads to it. */
+  /** Gives the file its name, as it is complete. */
   finish(): Promise<void>;
-  /** Discards it. */
+  /** Deletes the incomplete file. */
   drop(): Promise<void>;
 }
 
 export const PRIVATE_FOLDER = 0o700;
-/** What a batch's work file ends with. */
+/** The ending of a work file's name. */
 export const WORK = ".work";
-/** The file by which a folder is known (marker.ts). */
+/** The file that identifies the folder (marker.ts). */
 export const MARKER = "file-folder";
 const PART = ".part";
 const SWEPT_AFTER_MS = 3_600_000;
@@ -81,7 +81,7 @@ export async function writeWhole(handle: FileHandle, bytes: Uint8Array): Promise
   for (let from = 0; from < bytes.length; ) from += (await handle.write(bytes, from)).bytesWritten;
 }
 
-/** The disk is full, or may not be written to. */
+/** @throws GatewayError busy: the disk is full, or must not be written to */
 export function full(cause: unknown): never {
   const code = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
   throw new GatewayError(

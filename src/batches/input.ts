@@ -1,7 +1,7 @@
 /**
- * The lines of a batch's input file: read, parsed and validated before any of them is run. Errors of the whole file are reported as
- * OpenAI does, by code, line and message; an invalid body is that line's own failure later.
- * The codes are OpenAI's, as its users quote them (community.openai.com, openai-cookbook's batch examples).
+ * The lines of a batch's input file: read, parsed and validated before any of them is run. Errors of the file are reported like OpenAI's, with
+ * code, line and message; an invalid body only fails its own line later.
+ * The codes are OpenAI's, as quoted by its users (community.openai.com, openai-cookbook's batch examples).
  */
 import { linesOf } from "../jobs/line-rows";
 import { WrongUsage } from "../terminal/wrong-usage";
@@ -12,19 +12,19 @@ export interface RequestLine {
   readonly line: number;
   readonly customId: string;
   readonly body: Readonly<Record<string, unknown>>;
-  /** Of the line, in characters. */
+  /** The length of the line in characters. */
   readonly length: number;
 }
 
-/** As OpenAI has it. */
+/** OpenAI's limit. */
 export const LINES_MAX = 50_000;
 export const INPUTS_MAX = 50_000;
 export const ENDPOINT = "/v1/embeddings";
-/** The same, as Azure OpenAI has it. */
+/** Azure OpenAI's name of the same endpoint. */
 export const SHORT_ENDPOINT = "/embeddings";
 const CUSTOM_ID_MAX = 512;
 
-/** Each line that is not blank: what it asks for, or what is wrong with it. */
+/** @returns for each line that is not blank its request, or its error */
 export async function* requestLines(path: string): AsyncGenerator<RequestLine | BatchError, void> {
   let line = 0;
   try {

@@ -1,6 +1,6 @@
 /**
- * One line of a batch: it is run like any request, and its result is kept. Transient errors are retried with
- * exponential backoff, under the same id: whatever happens, the line is answered and charged once.
+ * Runs one line of a batch like any request, and keeps its result in the work file. Transient errors are retried with exponential backoff under
+ * the same id, so that the line is answered and charged once.
  */
 
 import type { BatchRecord } from "../books/batch-records";
@@ -28,32 +28,32 @@ export interface LineParts {
   readonly batch: Pick<BatchRecord, "id" | "metadata">;
   readonly caller: Caller;
   readonly policies: Policies;
-  /** @param through the routes that it goes by, where those are others */
+  /** @param through replaces the routes */
   readonly embed: (arrival: Omit<Arrival, "ending">, through?: (routes: Routes) => Routes) => Promise<Answer>;
   readonly ledger: Pick<Ledger, "lines">;
   readonly work: WorkFile;
-  /** Left out: it is not traced. */
+  /** Left out if the line is not traced. */
   readonly trace?: RequestTrace | undefined;
   readonly outside: Pick<Outside, "sleep" | "random" | "turn" | "log">;
   /** Fires when no further call may begin. */
   readonly halt: Ending;
   /** Fires when the batch's lease must be given up at once. */
   readonly leave: Ending;
-  /** Whether another process may be at work on the batch by now. */
+  /** Whether another process may have taken over the batch. */
   readonly isLost: () => boolean;
 }
 
-/** These may be caused by the line itself: retries are limited. */
+/** Errors that the line itself may cause: their retries are limited. */
 const PERHAPS_ITS_OWN: ReadonlySet<ErrorKind> = new Set<ErrorKind>(["timeout", "deadline", "malformed"]);
 const OWN_ATTEMPTS_MAX = 5;
 const BACKOFF_FIRST_MS = 1_000;
 const BACKOFF_MAX_MS = 60_000;
 
-/** Of a line's row in the ledger, and in the output file. */
+/** The id of a line, in the ledger and in the output file. */
 export const lineId = (batchId: string, line: number) =>
   `batch_req_${batchId.slice("batch_".length)}${line.toString(16).padStart(5, "0")}`;
 
-/** Resolves once the line is kept, or not to be tried again now. */
+/** Resolves once the line's result is kept, or the line is left for later. */
 export async function runLine(one: RequestLine, parts: LineParts): Promise<void> {
   const { batch, work, ledger, outside, halt } = parts;
   const id = lineId(batch.id, one.line);
@@ -64,7 +64,7 @@ export async function runLine(one: RequestLine, parts: LineParts): Promise<void>
       return;
     } catch (thrown) {
       const error = asGatewayError(thrown);
-      // It was answered, but the database failed before its row was settled: running.ts settles it, without another call.
+      // The line was answered, but the database failed before its row was settled: running.ts settles it, without another call.
       if (work.kept.has(one.line)) return;
       if (error.kind === "cancelled" || parts.isLost()) return;
       const isFinal =
@@ -83,8 +83,8 @@ export async function runLine(one: RequestLine, parts: LineParts): Promise<void>
 }
 
 /**
- * Runs it once.
- * @param through the routes that it goes by, where those are others
+ * Makes one attempt.
+ * @param through replaces the routes
  * @throws GatewayError
  */
 export async function attemptLine(
@@ -104,11 +104,11 @@ export async function attemptLine(
           policies.metadata === "honour" ? withMetadata(body, batch) : body,
           policies,
         );
-        // It is printed before its row is settled; no client waits for it.
+        // `keep` below has printed the vectors; no client waits for this answer.
         return { ...decoded, encode: () => ({ encoding: "base64", passages: [] }) };
       },
       body: async () => undefined,
-      // Texts that come once would evict entries that others use again.
+      // Texts of a batch seldom come again, and would evict entries that other requests use.
       cacheUse: { find: through === undefined, keep: false },
       pinnedSpace: undefined,
       failing: () => undefined,
@@ -129,7 +129,7 @@ export async function attemptLine(
 
 const LOST = asGatewayError(new Error("another process works on the batch"));
 
-/** The batch's own stands in the ledger where a line has none. */
+/** A line without metadata gets the batch's own, for the ledger. */
 function withMetadata(body: RequestLine["body"], { metadata }: LineParts["batch"]): object {
   if (metadata === null || (body.metadata !== undefined && body.metadata !== null)) return body;
   return { ...body, metadata: JSON.parse(metadata) };

@@ -17,7 +17,7 @@ export interface Marker {
   check(writes?: boolean): Promise<void>;
   /** The result of the last check. */
   isRightNow(): boolean;
-  /** The same, and starts another check for the next call. */
+  /** Like `isRightNow`, and starts another check for the next call. */
   isRight(): boolean;
   /** Ends the repeated checks. */
   close(): void;
@@ -35,7 +35,7 @@ interface MarkerParts {
   /** No other machine uses the database: a deleted folder may be created anew if the database names no file. */
   readonly isAlone: boolean;
   readonly outside: Pick<Outside, "now" | "monotonic" | "alarm" | "log">;
-  /** The folder is there again. */
+  /** Called when the folder is found again. */
   readonly found: () => void;
 }
 
@@ -70,7 +70,7 @@ export function openMarker({ records, path, isAlone, outside, found }: MarkerPar
     }
   }
 
-  /** @returns in words what is wrong */
+  /** @returns a message that says what is wrong; undefined if nothing is */
   async function look(writes: boolean): Promise<string | undefined> {
     if (writes && (await known()) === undefined) await mark();
     const id = await known();
@@ -111,7 +111,7 @@ export function openMarker({ records, path, isAlone, outside, found }: MarkerPar
       );
   }
 
-  /** What it finds is in the log, and each request of files and batches is told. */
+  /** A failure is in the log, and each request for files and batches gets an error. */
   const again = () => void check().catch(() => undefined);
 
   return {

@@ -1,6 +1,6 @@
 /**
- * A multipart/form-data body, read as it comes: small fields are kept, the one file goes to its sink, block by block.
- * Source: RFC 7578 and RFC 2046 (5.1.1). What may stand in a part's head is read in `headOf`.
+ * Reads a multipart/form-data body as it arrives: small fields as text, the one file block by block.
+ * Source: RFC 7578 and RFC 2046 (5.1.1). `headOf` reads the headers of a part.
  */
 import { GatewayError } from "../domain/errors";
 
@@ -9,7 +9,7 @@ export interface FormSink {
   field(name: string, value: string): void;
   /** The file begins. */
   file(name: string, filename: string): Promise<void>;
-  /** A block of it. */
+  /** A block of the file. */
   block(bytes: Uint8Array): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 const HEAD_END = encoder.encode("\r\n\r\n");
 
-/** @throws GatewayError wrong_media_type where there is no boundary */
+/** @throws GatewayError wrong_media_type if there is no boundary */
 export function boundaryOf(contentType: string | null): string {
   const [type = ""] = (contentType ?? "").split(";", 1);
   const isForm = type.trim().toLowerCase() === "multipart/form-data";
@@ -32,8 +32,8 @@ export function boundaryOf(contentType: string | null): string {
 
 /**
  * Reads the form to its end.
- * @param pieces the body as it comes
- * @throws GatewayError invalid where it is no such form; whatever the sink throws
+ * @param pieces the body, as it arrives
+ * @throws GatewayError invalid if it is not such a form; and whatever the sink throws
  */
 export async function readForm(
   pieces: AsyncIterable<Uint8Array>,
@@ -41,7 +41,7 @@ export async function readForm(
   sink: FormSink,
 ): Promise<void> {
   const delimiter = encoder.encode(`\r\n--${boundary}`);
-  // As if a line end stood before the first delimiter, too.
+  // Every delimiter begins with a line end, except the first: so one is put before it.
   let rest: Uint8Array = encoder.encode("\r\n");
   let isEnded = false;
   const source = pieces[Symbol.asyncIterator]();
@@ -52,7 +52,7 @@ export async function readForm(
     else rest = joined(rest, value);
     return !isEnded;
   }
-  /** Hands on what comes before the mark, which is taken away. */
+  /** Passes the bytes before `mark` to `take`, and drops the mark. */
   async function until(mark: Uint8Array, take: (bytes: Uint8Array) => Promise<void> | void): Promise<void> {
     for (;;) {
       const at = Buffer.from(rest.buffer, rest.byteOffset, rest.byteLength).indexOf(mark);
@@ -61,7 +61,7 @@ export async function readForm(
         rest = rest.subarray(at + mark.length);
         return;
       }
-      // The mark may have begun.
+      // The end of these bytes may be the beginning of the mark.
       const sure = rest.length - mark.length + 1;
       if (sure > 0) {
         await take(rest.subarray(0, sure));
@@ -112,7 +112,7 @@ function headOf(head: string): { readonly name: string; readonly filename: strin
   return { name: name.replaceAll("%22", '"'), filename: said.get("filename") };
 }
 
-/** What stands behind a header's value: `; name=value; name="quoted"`. By hand: a pattern would take steps in proportion to the square of the text. */
+/** The parameters of a header: `; name=value; name="quoted"`. Parsed by hand, as a regular expression would take quadratic time. */
 function parametersOf(header: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   let at = header.indexOf(";");

@@ -1,5 +1,5 @@
 /**
- * Files and batches as OpenAI's API writes them: the answers' bodies, and their schemas for the published document.
+ * Files and batches as OpenAI's API returns them: the bodies of answers, and their schemas for the OpenAPI document.
  * Source: openai/openai-openapi (OpenAIFile, Batch, BatchRequestOutput), openai 3.54.0 for Python.
  */
 import { type Static, Type } from "@sinclair/typebox";
@@ -201,7 +201,7 @@ export function batchObject(batch: BatchRecord): Static<typeof BatchObject> {
   };
 }
 
-/** A page of a list. @param found one more than asked for, where there are more */
+/** A page of a list. @param found one more than `limit` if there are more */
 export function listObject<One extends { readonly id: string }>(found: readonly One[], limit: number) {
   const data = found.slice(0, limit);
   return {
@@ -225,7 +225,7 @@ export function answeredLine(
   ];
 }
 
-/** Of a line that was not run. */
+/** One line of an error file, for a request that was not run. */
 export function unansweredLine(id: string, customId: string, code: string, message: string): string {
   return JSON.stringify({ id, custom_id: customId, response: null, error: { code, message } });
 }

@@ -1,7 +1,7 @@
 /**
- * The calls of a line for its provider's batch service: those that it would make itself, by the same steps as src/request/embed.ts takes
- * them. When their replies are there the line goes that very way, with the replies in place of its calls (`replayed` in way.ts); should the
- * routing file have changed meanwhile, the calls' ids differ, and no reply is taken for another's.
+ * The calls of a line for its provider's batch service: the calls that the line would make itself, by the steps of src/request/embed.ts. When
+ * their replies have arrived, the line runs through the same steps, with the replies in place of its calls (`replayed` in way.ts). If the
+ * routing file has changed meanwhile, the ids of the calls differ, so that no reply is used for another call.
  */
 import type { WorkspaceRules } from "../callers/workspaces";
 import { decodeEmbeddings } from "../dialects/openai-embeddings";
@@ -98,7 +98,7 @@ export async function prepare(
 
 const NEVER = new AbortController().signal;
 
-/** Of inputs that are equal, the first: a line asks for each once. */
+/** The first place of each distinct input, as a line asks for equal inputs once. */
 function firstPlaces(inputs: readonly Input[]): readonly number[] {
   const seen = new Set<string>();
   const places: number[] = [];

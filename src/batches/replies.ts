@@ -1,12 +1,12 @@
 /**
- * A provider as it looks to a line whose replies are there already: each of the line's own calls has its reply, its failure, or none. What the
- * gateway itself asks beside them (it measures spaces) is a call like any other.
+ * A provider's `embed` for a line whose replies have arrived: each of the line's own calls gets its reply, its error, or none. Calls of the
+ * gateway itself (it measures spaces) are made as usual.
  */
 import { GatewayError } from "../domain/errors";
 import type { BatchCall, BatchResult, Input, Upstream } from "../plugin";
 import type { UpstreamWay } from "./way";
 
-/** @param why the provider ended the batch before all was done; undefined where it says that all was */
+/** @param why the provider ended the batch early; undefined if it reports that everything was done */
 export function repliesOf(
   calls: readonly BatchCall[],
   results: ReadonlyMap<string, BatchResult>,

@@ -1,6 +1,6 @@
 /**
- * Distributes batches: each process takes free batches with a lease that it renews. A process that dies, or is slow
- * for too long, loses its batches to others, which resume them.
+ * Distributes batches: each process takes free batches with a lease that it renews. If a process dies, or does not renew in time, others take
+ * its batches and resume them.
  */
 
 import type { BatchRecord, BatchRecords } from "../books/batch-records";
@@ -10,13 +10,13 @@ import type { Outside } from "../domain/outside";
 import type { Halt, Held } from "./running";
 
 export interface Runner {
-  /** From now on this process works on batches. @param isFirst whether no other process works on any: all leases are of dead processes */
+  /** Starts work on batches. @param isFirst no other process works on any, so that all leases belong to dead processes */
   start(isFirst: boolean): Promise<void>;
-  /** There may be something to do, or to stop. */
+  /** Looks for batches to start or to stop. */
   look(): void;
-  /** A process of that name has died. */
+  /** Called when the process with that name has died. */
   ended(owner: string): Promise<void>;
-  /** Begins nothing more; resolves when all leases are given up. */
+  /** Starts nothing more; resolves when all leases are given up. */
   stop(): Promise<void>;
 }
 
@@ -24,7 +24,7 @@ interface RunnerParts {
   readonly records: BatchRecords;
   readonly owner: string;
   readonly run: (held: Held) => Promise<void>;
-  /** Throws where the gateway takes no more work. */
+  /** @throws if the gateway accepts no more work */
   readonly checkStays: () => void;
   readonly outside: Pick<Outside, "now" | "sleep" | "alarm" | "log">;
 }
@@ -32,7 +32,7 @@ interface RunnerParts {
 const BATCHES_AT_ONCE = 4;
 const LEASE_MS = 30_000;
 const RENEW_MS = 5_000;
-/** This long before its lease ends a process stops, so that another may take the batch. */
+/** A process that could not renew its lease stops this long before it ends, as another may take the batch then. */
 const MARGIN_MS = 5_000;
 /** Poll interval while other processes work on batches. */
 const LOOK_MS = 5_000;
@@ -78,7 +78,7 @@ export function createRunner({ records, owner, run, checkStays, outside }: Runne
       works.add(work);
     }
     callOff();
-    // Only while there is something: a gateway without batches has no timer for them.
+    // Only while there are open batches, so that a gateway without batches has no timer.
     if (stays() && (await records.countOpen()) > 0) callOff = outside.alarm(LOOK_MS, look);
   }
 
@@ -106,7 +106,7 @@ export function createRunner({ records, owner, run, checkStays, outside }: Runne
     const { id, expires_at } = batch;
     const halt = new Ending();
     const leave = new Ending();
-    // A process that shuts down begins nothing more.
+    // A process that shuts down starts nothing more.
     leave.addEventListener("abort", () => halt.abort("left" satisfies Halt));
     let leaseEndsAt = firstEndsAt;
     const isLost = () => outside.now() > leaseEndsAt - MARGIN_MS;
@@ -130,14 +130,14 @@ export function createRunner({ records, owner, run, checkStays, outside }: Runne
           }
           if ((await records.batch(id))?.status === "cancelling") halt.abort("cancelled" satisfies Halt);
         } catch {
-          // A locked database: the lease is longer than several of these.
+          // The database is locked: the lease is long enough for several attempts.
         }
         if (!stays() || isLost()) leave.abort("left");
       }
     }
     try {
       await run({ batch, halt, leave, isLost });
-      // Halted before its end: the next process need not resume it at once.
+      // The batch was halted before its end: it is not resumed at once.
       if (isOn && !isLost() && (await records.isKnown(id)))
         await outside.sleep(PAUSE_MS, stopped).catch(() => undefined);
     } catch (thrown) {

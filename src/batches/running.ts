@@ -1,6 +1,6 @@
 /**
- * A batch from its first line to its files, in the process that has its lease. Any process can resume it at any moment: what is done
- * is in the work file and in the ledger. The order is: recovery after a crash → the lines → the reserve is released → the files → its end.
+ * Runs a batch from its first line to its files, in the process that has its lease. Any process can resume it, as the work file and the ledger
+ * have what is done. The order: recovery after a crash → the lines → the reserve is released → the files → the end.
  */
 
 import type { BatchRecord, BatchRecords } from "../books/batch-records";
@@ -31,7 +31,7 @@ export interface RunningParts extends Pick<LineParts, "embed" | "ledger"> {
   /** Keeps the current generation open during the work, across reloads. */
   readonly preparing: Parameters<typeof runUpstream>[1]["preparing"];
   readonly survivesPower: boolean;
-  /** @returns undefined: it is not traced */
+  /** @returns undefined if the batch is not traced */
   readonly beginTrace: (batch: BatchBegun) => BatchTrace | undefined;
   readonly outside: Pick<
     Outside,
@@ -39,19 +39,19 @@ export interface RunningParts extends Pick<LineParts, "embed" | "ledger"> {
   >;
 }
 
-/** Why no further line is begun. */
+/** Why no further line is started. */
 export type Halt = "cancelled" | "expired" | "left";
 
 export interface Held {
   readonly batch: BatchRecord;
   /** Fires with a `Halt`. */
   readonly halt: Ending;
-  /** Fires when the lease must be given up, also after it was halted for another reason. */
+  /** Fires when the lease must be given up, even if the batch was halted for another reason before. */
   readonly leave: Ending;
   readonly isLost: () => boolean;
 }
 
-/** Lines under way at once, and bytes of them: their texts and vectors are in memory until they are kept. */
+/** Limits on lines in flight and their bytes: texts and vectors are in memory until the lines are kept. */
 const LINES_UNDER_WAY_MAX = 128;
 const BYTES_UNDER_WAY_MAX = 32_000_000;
 const VECTOR_BYTES = 12_000;
@@ -77,15 +77,15 @@ export async function runBatch({ batch, halt, leave, isLost }: Held, parts: Runn
     await settleKept(batch, work, parts);
     const stopTelling = tellingOften(tell, outside);
     try {
-      // Also of one that was cancelled: what was handed over may have been done. A reload while it ran may have left lines between two
-      // ways: they go by the one that there is now.
+      // A cancelled batch runs too, as submitted lines may have been done. A reload may have changed whether lines go to a batch service, so
+      // that some were not run: they run in another pass.
       for (let pass = 0; pass === 0 || (pass < PASSES_MAX && isLeft()); pass++)
         await runLines({ batch, halt, leave, isLost }, work, trace?.lines, parts);
       if (isLeft()) throw new Error(`${batch.lines - work.kept.size} lines were not run`);
     } finally {
       await stopTelling();
     }
-    // Answers whose rows could not be settled before.
+    // Settles the rows of answers that could not be settled before.
     await settleKept(batch, work, parts);
     const halted: Halt | undefined = halt.aborted ? haltOf(halt) : undefined;
     if (leave.aborted || isLost()) return await tell();
@@ -128,7 +128,7 @@ function countsOf({ kept }: WorkFile) {
   return { lines_completed, lines_failed, tokens };
 }
 
-/** After a crash between an answer's record and its row: settles the row, without another call. */
+/** Settles the rows of kept answers, without another call: a crash may have come between the two. */
 async function settleKept(
   { id, workspace }: BatchRecord,
   work: WorkFile,
@@ -142,13 +142,13 @@ async function settleKept(
 
 const TOLD_EVERY_MS = 1_000;
 
-/** @returns ends it */
+/** @returns a function that stops it */
 function tellingOften(tell: () => Promise<void>, { sleep }: Pick<Outside, "sleep">): () => Promise<void> {
   const over = new Ending();
   const telling = (async () => {
     while (!over.aborted) {
       await sleep(TOLD_EVERY_MS, over).catch(() => undefined);
-      // A locked database: the next time will do.
+      // The database is locked: the next round reports it.
       if (!over.aborted) await tell().catch(() => undefined);
     }
   })();
@@ -196,7 +196,7 @@ async function runLines(
   await allDone([live, upstream.done]);
 }
 
-/** Lines wait until others have left. */
+/** Lets lines wait until there is room for them in memory. */
 function createRoom() {
   let lines = 0;
   let bytes = 0;

@@ -1,6 +1,6 @@
 /**
- * Calls to a provider's batch service, retried until it answers: submit a batch, once; poll its state; fetch its results. What was submitted is paid
- * for, so a failure while fetching the results is no reason to give it up.
+ * Calls to a provider's batch service, retried until it answers: submit a batch once, poll its state, fetch its results. A submitted batch is
+ * paid for, so it is not given up because fetching its results fails.
  */
 
 import type { UpstreamRecord } from "../books/upstream-batches";
@@ -11,7 +11,7 @@ import { unlessAborted } from "../domain/until";
 import { TRANSIENT } from "../jobs/isolate";
 import type { BatchCall, BatchService } from "../plugin";
 
-/** Fire when no further line is begun, and when the lease must be given up at once. */
+/** `halt` fires when no further line is started, `leave` when the lease must be given up at once. */
 export interface Stops {
   readonly halt: Ending;
   readonly leave: Ending;
@@ -28,7 +28,7 @@ const ENDING_MS = 15 * 60_000;
 const CALL_MS = 10 * 60_000;
 const ASKED_AGAIN_MS_MAX = 60_000;
 
-/** @returns its id at the provider; undefined where it is left for now @throws GatewayError that ends its lines */
+/** @returns the batch's id at the provider; undefined if it is left for later @throws GatewayError that its lines end with */
 export async function submitOnce(
   { tag, model }: UpstreamRecord,
   service: BatchService,
@@ -76,7 +76,7 @@ export async function untilEnded(
       if (endsAt === undefined) {
         endsAt = outside.monotonic() + ENDING_MS;
         pause = POLL_MS_MIN;
-        // One that has just ended cannot be cancelled: the next look says so.
+        // A batch that has just ended cannot be cancelled: the next poll reports its end.
         await timed(parts, stops, (signal) => service.cancel(id, signal)).catch((thrown: unknown) =>
           outside.log("warn", "a provider's batch could not be cancelled: waiting until it ends", {
             upstream_batch: id,
@@ -93,20 +93,20 @@ export async function untilEnded(
 
 interface Patience {
   readonly waitsFor: ReadonlySet<ErrorKind>;
-  /** Also once no line is begun any more, unless it is left to others. */
+  /** Whether to continue after `halt`, until `leave`. */
   readonly goesOn: boolean;
 }
 
-/** Continues: a failed attempt may have reached the provider, and then the batch must be cancelled there. */
+/** Continues after `halt`: a failed attempt may have reached the provider, and the batch must then be cancelled there. */
 const UNPAID: Patience = { waitsFor: TRANSIENT, goesOn: true };
-/** It was submitted, and is paid for: even a refused key may soon be valid again. */
+/** For a submitted batch, which is paid for: even a refused key may soon be valid again. */
 export const PAID: Patience = {
   waitsFor: new Set<ErrorKind>([...TRANSIENT, "unauthorized", "wrong_address", "invalid"]),
   goesOn: true,
 };
 const LAST_ATTEMPTS_MAX = 5;
 
-/** Retries transient errors with exponential backoff. @returns undefined where it is given up */
+/** Retries transient errors with exponential backoff. @returns undefined if it gives up */
 export async function patiently<T>(
   work: () => Promise<T>,
   stops: Stops,
@@ -130,7 +130,7 @@ export async function patiently<T>(
   }
 }
 
-/** A shutdown waits for no answer: what was submitted is found again. */
+/** A shutdown does not wait for the answer: a submitted batch is found again later. */
 export async function timed<T>(
   { outside }: AskingParts,
   { leave }: Stops,

@@ -1,7 +1,7 @@
 /**
- * Lines that go by a provider's own batch service: gathered, submitted once, polled until they are done, and then each taken through the
- * steps of a request with the reply in place of its call. A submission is recorded in the database before it is sent, and is looked for at the
- * provider by its tag before it is submitted again: it is paid for.
+ * Lines for a provider's own batch service: they are gathered, submitted once, polled until they are done, and then each runs through the steps
+ * of a request with the reply in place of its call. A submission is recorded in the database before it is sent, and looked up at the provider
+ * by its tag before it is submitted again, as it costs money.
  */
 
 import type { BatchRecord } from "../books/batch-records";
@@ -18,9 +18,9 @@ import { PAID, patiently, submitOnce, timed, untilEnded } from "./upstream-askin
 import { replayed, type UpstreamWay } from "./way";
 
 export interface UpstreamRun {
-  /** Whether the line goes by a batch service. */
+  /** Whether the line goes to a batch service. */
   isOurs(one: RequestLine): boolean;
-  /** Resolves once all of them are done, or not to be waited for now. */
+  /** Resolves once all of these lines are done or left for later. */
   readonly done: Promise<void>;
 }
 
@@ -33,7 +33,7 @@ interface UpstreamParts {
   readonly outside: Pick<Outside, "sleep" | "random" | "alarm" | "log" | "monotonic">;
 }
 
-/** Most that is submitted at once, even if the service takes more: it is in memory meanwhile, and so are its results. */
+/** The most bytes of one submission, even if the service accepts more: they and the results are in memory. */
 const BYTES_AT_ONCE_MAX = 32_000_000;
 const RESULT_BYTES_MAX = 64_000_000;
 /** "restricted to a maximum of 50,000 embedding inputs" (OpenAI). */
@@ -43,7 +43,7 @@ const DIMENSIONS_UNKNOWN = 3_072;
 
 const ASKED_AGAIN_MS_MAX = 60_000;
 
-/** Lines for one model of one provider, in the same words. */
+/** Lines for one model of one provider, with the same fields besides their inputs. */
 interface Group {
   readonly way: UpstreamWay;
   readonly words: string;
@@ -59,7 +59,7 @@ export async function runUpstream(lines: LineParts, parts: UpstreamParts): Promi
   const { batch, upstreams, preparing } = parts;
   const rules = preparing.rules(batch.workspace);
   const begun = await upstreams.of(batch.id);
-  // What was submitted is not sent again, even if the routing file has changed.
+  // Submitted lines are not sent again, even if the routing file has changed.
   const isHandedOver = (one: RequestLine) =>
     begun.some(
       (record) =>
@@ -79,7 +79,7 @@ async function run(lines: LineParts, parts: UpstreamParts, begun: readonly Upstr
   const rules = preparing.rules(batch.workspace);
   const following: Promise<void>[] = [];
   let turn = Promise.resolve();
-  /** One at a time: results are large. */
+  /** One batch's results at a time, as they are large. */
   const inTurn = (take: () => Promise<void>) => {
     turn = turn.then(take, take);
     return turn;
@@ -180,7 +180,7 @@ function isFull(
   );
 }
 
-/** One batch at a provider, from its submission to its results. Its lines are not kept in memory meanwhile. */
+/** Follows one batch at a provider from its submission to its results. Its lines are not in memory meanwhile. */
 async function follow(
   record: UpstreamRecord,
   calls: readonly BatchCall[] | undefined,
@@ -247,7 +247,7 @@ interface OurLine {
   readonly calls: readonly BatchCall[];
 }
 
-/** The lines of a batch at a provider that are not done, with their calls, made anew. */
+/** The unfinished lines of a batch at a provider, with their calls, prepared again. */
 async function linesOf(
   record: UpstreamRecord,
   lines: LineParts,
@@ -268,7 +268,7 @@ async function linesOf(
   return ours;
 }
 
-/** A provider that serves only a pattern of models is found by the lines that ask for it. */
+/** Finds the batch service by the record's lines where no route names the model, such as a pattern of models. */
 async function serviceOf(
   record: UpstreamRecord,
   lines: LineParts,
@@ -288,7 +288,7 @@ const gone = ({ provider }: UpstreamRecord) =>
     `The provider "${provider}" that the batch was submitted to is no longer in the routing file.`,
   );
 
-/** One line's replies go through every check that an answer goes through. */
+/** Runs one line with its replies, through every check that an answer goes through. */
 async function take(
   { one, way, calls }: OurLine,
   results: ReadonlyMap<string, BatchResult>,
@@ -298,7 +298,7 @@ async function take(
 ): Promise<void> {
   const { halt, leave, work, batch, ledger } = lines;
   const found = calls.flatMap(({ id }) => results.get(id) ?? []);
-  // Lines that were cancelled before they ran have no result.
+  // Lines that the provider cancelled before they ran have no result.
   if (found.length < calls.length && halt.aborted) return;
   const embed = repliesOf(calls, results, why, way);
   const id = lineId(batch.id, one.line);

@@ -1,24 +1,24 @@
 /**
- * Which way a line of a batch goes: as a call like any other, or by the batch service of its model's provider, at that one's price.
+ * Decides how a line of a batch is run: as an ordinary call, or by the batch service of its model's provider at that service's price.
  */
 import type { ConfiguredUpstream, Gate, Route, Target } from "../domain/request";
 import type { BatchService, Upstream } from "../plugin";
 import { createHealths } from "../upstream/health";
 
-/** A target whose provider's own batch service is to be used. */
+/** A target whose provider's batch service is used. */
 export interface UpstreamWay {
   readonly target: Target;
   readonly service: BatchService;
 }
 
-/** The route's first way, where it is one of a batch service; undefined: its lines are calls. */
+/** The route's first target if it uses a batch service; undefined if lines are ordinary calls. */
 export function upstreamWay({ targets }: Pick<Route, "targets">): UpstreamWay | undefined {
   const [target] = targets;
   const service = target.batch && target.provider.upstream.batches;
   return service && { target, service };
 }
 
-/** The route as lines of batches pay for it. */
+/** The route with the batch service's price. */
 export function atBatchPrice(route: Route): Route {
   const price = upstreamWay(route)?.target.batch?.price;
   if (price === undefined) return route;
@@ -27,7 +27,7 @@ export function atBatchPrice(route: Route): Route {
   return { ...route, facts: { ...route.facts, price }, targets: [cheaper, ...others] };
 }
 
-/** The replies are there already, so nothing is queued. */
+/** The replies have arrived, so nothing is queued. */
 const OPEN_GATE: Gate = {
   places: 1,
   enter: async () => undefined,
@@ -37,10 +37,10 @@ const OPEN_GATE: Gate = {
   inside: () => 0,
 };
 
-/** The replies are there already: the provider's present health does not matter. */
+/** The replies have arrived, so the provider's health does not matter. */
 const AT_REST = { monotonic: () => 0, random: () => 0 };
 
-/** The route with the batch service as its one way, whose replies are these. */
+/** The route with the batch service as its only target. @param embed returns the replies that have arrived */
 export function replayed(route: Route, { target, service }: UpstreamWay, embed: Upstream["embed"]): Route {
   const { facts } = atBatchPrice(route);
   const { maxInputs } = service;

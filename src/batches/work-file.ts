@@ -1,8 +1,7 @@
 /**
- * What was done of a batch so far, beside its files: a record for each line that is done, appended before the line's row is settled. So
- * a crash loses no charged answer, and none is requested twice. At the batch's end its output and error files
- * are made of it, in the input's order.
- * A record is a line of JSON that says how long what follows is, then the line as it will stand in the output or error file.
+ * A batch's finished lines: a record for each, appended before the line's row is settled, so that a crash loses no charged answer and none is
+ * requested twice. At the end of the batch its output and error files are made from it, in input order.
+ * A record is a line of JSON with the length of what follows, then the line as it will be in the output or error file.
  */
 import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -11,23 +10,23 @@ import { PRIVATE_FILE } from "../machine/private-files";
 import { full, writeWhole } from "./folder";
 
 export interface Kept {
-  /** In the input file, from 1. */
+  /** The line's number in the input file, from 1. */
   readonly line: number;
   readonly isError: boolean;
   readonly tokens: number;
-  /** What its row says once it is settled; undefined where it was settled before. */
+  /** The ledger row to settle; undefined if it was settled before. */
   readonly row: LedgerRow | undefined;
-  /** Where it stands in the work file, and how long it is, with its line end. */
+  /** The line's offset in the work file, and its length including the line end, both in bytes. */
   readonly from: number;
   readonly length: number;
 }
 
 export interface WorkFile {
-  /** By line. */
+  /** By line number. */
   readonly kept: ReadonlyMap<number, Kept>;
-  /** @param text what stands in the output or error file, without its line end. A line that is kept already is left as it is. */
+  /** Does nothing for a line that is kept already. @param text the line of the output or error file, without its line end */
   keep(about: Pick<Kept, "line" | "isError" | "tokens" | "row">, text: readonly Uint8Array[]): Promise<void>;
-  /** Bytes of it. */
+  /** Reads bytes of the work file. */
   read(from: number, length: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }
@@ -44,13 +43,13 @@ const LINE_END = new Uint8Array([10]);
 const HEAD_BYTES = 4_096;
 const PRIVATE_FOLDER = 0o700;
 
-/** @param survivesPower whether a record is on the disk, not only with the system, before it counts */
+/** @param survivesPower whether each record is flushed to the disk, to survive a power failure */
 export async function openWorkFile(path: string, survivesPower: boolean): Promise<WorkFile> {
   await mkdir(dirname(path), { recursive: true, mode: PRIVATE_FOLDER });
   const handle = await open(path, "a+", PRIVATE_FILE).catch(full);
   const kept = new Map<number, Kept>();
   let size = await readRecords(handle, kept);
-  // A half-written record is dropped.
+  // An incomplete record at the end is dropped.
   await handle.truncate(size);
   let last: Promise<unknown> = Promise.resolve();
 
@@ -95,7 +94,7 @@ export async function openWorkFile(path: string, survivesPower: boolean): Promis
   };
 }
 
-/** @returns where the last whole record ends */
+/** @returns the end of the last complete record */
 async function readRecords(handle: FileHandle, kept: Map<number, Kept>): Promise<number> {
   const { size } = await handle.stat();
   for (let at = 0; ; ) {
@@ -109,7 +108,7 @@ async function readRecords(handle: FileHandle, kept: Map<number, Kept>): Promise
   }
 }
 
-/** Without its end; undefined where the file ends before it does. */
+/** A line without its line end; undefined if the file ends before it. */
 async function lineAt(handle: FileHandle, at: number): Promise<string | undefined> {
   for (let length = HEAD_BYTES; ; length *= 2) {
     const bytes = Buffer.alloc(length);
@@ -120,7 +119,7 @@ async function lineAt(handle: FileHandle, at: number): Promise<string | undefine
   }
 }
 
-/** Money is bigints, which JSON does not have: columns of these names are written as texts. */
+/** Columns with money are bigints, which JSON lacks: they are written as strings. */
 const MONEY = /_(?:pico_usd|femto_credits)$/;
 const withoutBigints = (_: string, value: unknown) => (typeof value === "bigint" ? String(value) : value);
 const withBigints = (name: string, value: unknown) =>
