@@ -1,6 +1,6 @@
 /**
- * Builds every part once from a checked configuration, and closes them in reverse. Tests and the simulator build the same.
- * A new part is made here, after what it needs, and closed before it.
+ * Builds every part of the gateway once from a checked configuration, and closes them in reverse order. Tests and the simulator use it too.
+ * To add a part, make it here after the parts that it needs, and close it before them.
  */
 import packageJson from "../package.json";
 import { counting, createMetrics, type Metrics } from "./admin/metrics";
@@ -59,14 +59,14 @@ import { createTracing } from "./tracing/tracing";
 import { machineOf } from "./valkey/machine-of";
 import { openShared } from "./valkey/open";
 
-/** Of the rate limits' places. */
+/** The size of the random seed of the rate limits' hash. */
 const SEED_BYTES = 32;
 
 export interface Gateway {
-  /** The configuration in service. */
+  /** The current configuration. */
   config(): GatewayConfig;
   readonly door: Door;
-  /** The way of a request, for those that do not come by the door. @throws GatewayError of any kind */
+  /** Answers a request that did not come over HTTP. @throws GatewayError of any kind */
   embed(arrival: Arrival): Promise<Answer>;
   readonly auth: Auth;
   routes(): Routes;
@@ -77,29 +77,29 @@ export interface Gateway {
   readonly cache: Cache;
   readonly workspaces: Workspaces;
   readonly trimming: Trimming;
-  /** Undefined where the routing file has none. */
+  /** Undefined if the routing file does not switch batches on. */
   readonly batches: Batches | undefined;
   spaces(): Pick<Spaces, "notices">;
-  /** Why `reload` would not take it; undefined where it would. @throws GatewayError database_unavailable */
+  /** Why `reload` would refuse it; undefined if it would not. @throws GatewayError database_unavailable */
   refusalOf(config: GatewayConfig): GatewayError | undefined;
   /** Whether callers need a key or a token. */
   asks(): boolean;
   /**
-   * Serves by another configuration from now on; requests in flight end in the one they began in.
-   * @returns what of it takes effect only after a restart, by the keys' paths
-   * @throws GatewayError as `refusalOf` says; then nothing has changed
+   * Uses another configuration from now on; requests in flight finish with the one they began with.
+   * @returns the paths of changed keys that take effect only after a restart
+   * @throws GatewayError of `refusalOf`; then nothing has changed
    */
   reload(config: GatewayConfig): readonly string[];
-  /** Resolves where others have taken this process for dead: it must end. */
+  /** Resolves if other gateways have taken this process for dead: it must exit. */
   readonly fenced: Promise<void>;
-  /** Ends what is open, once the requests in flight have left. */
+  /** Closes every part, once no request is in flight. */
   close(): Promise<void>;
 }
 
 /**
- * @param clock a test's, in the place of the database's, where that is a server
- * @param aside does what takes long, and is closed with the gateway, as `tokens` is
- * @throws GatewayError database_unavailable, or forbidden where the address may not be opened without a key
+ * @param clock for tests: replaces the clock of a database server
+ * @param aside runs long work on other threads, and is closed with the gateway, like `tokens`
+ * @throws GatewayError database_unavailable, or forbidden if the address must not be served without keys
  */
 export async function createGateway(
   config: GatewayConfig,
@@ -230,7 +230,7 @@ export async function createGateway(
         cache,
         caching: cachingOf(own),
         workspaces,
-        // What a batch may send at once is bounded by the lanes: its lines are no requests a minute.
+        // Lines of batches do not count towards rate limits: the lanes bound how many are sent at once.
         rateLimits: arrival.line === undefined ? rateLimits : unlimited(rateLimits),
         prices: pricesOf(own),
         unpriced,
@@ -267,9 +267,9 @@ export async function createGateway(
       prices: () => pricesOf(current.config),
       unpriced,
       rules: workspaces.rules,
-      // What a line costs is in the ledger: its answer is written before anybody knows.
+      // A line's answer is written before its charge is known, so it cannot have `usage_credits`.
       policies: (caller) => ({ ...policies(caller), usage_credits: false }),
-      // The folder is taken once, at the start.
+      // A reload does not change the folder.
       limits: () => ({ ...batchFiles, ...current.config.batchFiles, folder: batchFiles.folder }),
       process: place.process,
       isAlone: stores.machines === undefined,

@@ -108,7 +108,7 @@ const NOT_SAID = {
 /** Some 20 MB: by then the database has been unavailable for so long that requests are refused before they cost anything. */
 export const OWED_ROWS_MAX = 50_000;
 
-/** How long one attempt to write owed rows waits for a lock. It delays a request that has less time left by at most this. */
+/** How long one attempt to write owed rows waits for a lock: the most by which it delays another request. */
 const PAY_WAIT_MS = 5;
 
 /** A failed request costs nothing, so its `user` and `metadata` are dropped if they exceed this together: they could fill the disk. */
@@ -329,7 +329,7 @@ export function openLedger(
     return Number(interrupt.run(ended, batch).changes);
   }
 
-  /** One at a time, so that owed rows are written once. */
+  /** At most one runs, so that owed rows are written once. */
   let paying: Promise<void> | undefined;
 
   async function pay(): Promise<void> {

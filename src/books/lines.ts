@@ -33,9 +33,9 @@ export interface LedgerLines {
   settleOnce(row: LedgerRow, terms: Terms): Promise<void>;
 }
 
-/** What the ledger itself asks, inside a transaction of its own. */
+/** What the ledger itself uses, inside its own transactions. */
 export interface OpenLines extends LedgerLines {
-  /** As `settleOnce`. @param terms left out: the workspace is there already @returns nothing where it is settled already */
+  /** Like `settleOnce`. @param terms left out: the workspace exists @returns a charge of zero if the row was settled before */
   once(row: LedgerRow, terms?: Terms): Charge;
 }
 
@@ -113,7 +113,7 @@ export function openLines(parts: LinesParts): OpenLines {
     const count = countAside.get(id)?.count ?? 0n;
     rename.run(id, `${id}.${count + 1n}`);
   }
-  /** A row that makes room for the one of another process: what it holds ends with it. */
+  /** Deletes a row and ends its hold, so that the row of another process can take its place. */
   function discard({ request_id, workspace, batch, started_at }: LedgerRow, found: Found): void {
     const held = { microCredits: found.micro_credits_held, picoUsd: found.pico_usd_held };
     parts.uncount(request_id);
@@ -123,7 +123,7 @@ export function openLines(parts: LinesParts): OpenLines {
   function once(row: LedgerRow, terms = OF_ONE_THAT_IS_THERE): Charge {
     const found = select.get(row.request_id);
     if (found?.status === BigInt(ANSWERED)) return NO_CHARGE;
-    // What was charged stays on the bill.
+    // A charged row stays on the bill, under another id.
     if (found?.is_charged) setAside(row.request_id);
     else if (found) discard(row, found);
     const amount = { femtoCredits: row.cost_femto_credits, picoUsd: row.cost_pico_usd };

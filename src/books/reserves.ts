@@ -13,7 +13,7 @@ export interface Reserves {
   put(id: string, workspace: string, held: Hold): void;
   /** Takes a line's most possible cost, or as much of it as is left. */
   take(id: string, estimate: Estimate, terms: Terms, at: number): Hold;
-  /** What a line of it held. @returns false if there is no reserve any more */
+  /** Returns a line's hold to the reserve. @returns false if there is no reserve any more */
   giveBack(id: string, held: Hold): boolean;
   /** @returns what was left of the reserve, and its workspace; undefined if there is no reserve any more */
   end(id: string): { readonly workspace: string; readonly held: Hold } | undefined;

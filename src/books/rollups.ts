@@ -32,7 +32,7 @@ export const SUMS = [
 ] as const;
 export type SumName = (typeof SUMS)[number];
 
-/** Of requests that were charged: how many, and what was taken from the balance. A workspace's credit history reads them (charges.ts). */
+/** How many requests were charged, and what was taken from balances: for a workspace's credit history (charges.ts). */
 export const CHARGE_SUMS = ["charged", "micro_credits_taken"] as const;
 const STORED = [...SUMS, ...CHARGE_SUMS];
 
@@ -189,7 +189,7 @@ const OWED = SUMS.indexOf("upstream_pico_usd") - COUNTS;
 const CHARGED = SUMS.length - COUNTS;
 const TAKEN = CHARGED + 1;
 
-/** As all-rows.ts has it. */
+/** The same condition as CHARGED in all-rows.ts. */
 const isCharged = ({ microCredits, femtoCreditsRounded }: Charged) =>
   microCredits > 0n || femtoCreditsRounded !== 0n;
 

@@ -22,7 +22,7 @@ export interface SeriesLine {
 export interface Tally {
   /** @throws GatewayError invalid where there are too many groups */
   add(line: SeriesLine): void;
-  /** @param isRest of groups that are not told apart; else it becomes one of them where there are too many groups */
+  /** @param isRest adds the line to the group of all others, as do further groups once there are too many */
   addBounded(line: SeriesLine, isRest: boolean): void;
   result(top: number): SeriesFound;
 }
@@ -127,7 +127,7 @@ export function createTally(since: number, until: number, unitMs: number): Tally
     points: times.map((at) => (group.points.get(at) ?? new Sum()).told),
   });
 
-  /** @returns undefined where there are too many to make another */
+  /** @returns undefined if there are too many groups to make another */
   function groupOf(names: readonly string[]): Group | undefined {
     const key = JSON.stringify(names);
     const known = groups.get(key);

@@ -28,7 +28,7 @@ const BITE_PAGES = 200;
 
 const IS_OVER = "(status <> 0 OR error IS NOT NULL)";
 const KEY = "day, workspace, key_id, model, provider, status, error, metadata, grants, price, charged";
-/** What is summed of trimmed rows, on either database: a further one is a column of both. */
+/** The sums that are kept of trimmed rows. A new one needs a column in each database. */
 export const DAY_SUMS = [
   "row_count",
   "requests",

@@ -1,4 +1,4 @@
-/** The parts of batches that were handed to providers' own batch services, in the database: all of its SQL. */
+/** The parts of batches that were sent to providers' own batch services: all SQL for them. */
 import type { Store } from "../db/open";
 
 export interface UpstreamRecord {
@@ -9,7 +9,7 @@ export interface UpstreamRecord {
   readonly provider: string;
   /** The model's name at the provider. */
   readonly model: string;
-  /** A hash of what its calls say besides their inputs. */
+  /** A hash of its calls' fields other than inputs. */
   readonly words: string;
   readonly from_line: number;
   readonly to_line: number;
