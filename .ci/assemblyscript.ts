@@ -1,6 +1,6 @@
 /**
- * Compiles a kernel, in AssemblyScript, to WebAssembly. The same source and compiler give the same bytes, which tests hold the committed
- * files to. Each kernel's own build.ts says where it lies and what it needs.
+ * Compiles a kernel from AssemblyScript to WebAssembly. The same source and compiler give the same bytes: tests compare them with the committed
+ * files. Each kernel's own build.ts names its folder and its further options.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,9 +9,9 @@ import asc from "assemblyscript/asc";
 const OPTIONS = ["-O3", "--converge", "--noAssert", "--runtime", "stub", "--use", "abort="];
 
 /**
- * @param source its file's name in the folder; what it imports lies there too
- * @param further options beside those that all have
- * @throws Error with the compiler's words when it does not compile
+ * @param source the name of a file in the folder; its imports must be there too
+ * @param further options in addition to OPTIONS
+ * @throws Error with the compiler's message if it does not compile
  */
 export async function compile(
   folder: string,
@@ -22,7 +22,7 @@ export async function compile(
   let wasm: Uint8Array | undefined;
   const { error } = await asc.main([source, "--outFile", "kernel.wasm", ...OPTIONS, ...further], {
     stderr,
-    // The compiler also asks for what there is not: its own configuration, and every import as a folder's index.
+    // The compiler also asks for files that do not exist: its own configuration, and each import as the index of a folder.
     readFile: (name) =>
       /^[a-z]+\.ts$/.test(name) && existsSync(join(folder, name))
         ? readFileSync(join(folder, name), "utf8")

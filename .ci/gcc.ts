@@ -1,12 +1,12 @@
 /**
- * Compiles C to a library for x86-64 Linux, which any C library loads. The same source and compiler give the same bytes, which tests hold
- * the committed files to. Each library's own build.ts says where it lies and what it is made of.
+ * Compiles C to a shared library for x86-64 Linux that works with glibc and musl. The same source and compiler give the same bytes: tests
+ * compare them with the committed files. Each library's own build.ts names its folder and its source files.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** Nothing of C's library, so that one file serves glibc and musl; nothing that lets the compiler change a bit of a result. */
+/** No C library, so that one file works with glibc and musl; no optimization that may change a bit of a result. */
 const OPTIONS = [
   "-O3",
   "-fPIC",
@@ -21,17 +21,17 @@ const OPTIONS = [
   "-Werror",
 ];
 
-/** `-z defs`: a function of C's library that the compiler would like to call is an error, not a wish. */
+/** `-z defs`: calls of the C library, which the compiler may insert, are link errors. */
 const LINK = ["-shared", "-nostdlib", "-s", "-Wl,-z,defs,-z,noexecstack,--build-id=none,--hash-style=both"];
 
-/** One object file: its name, without a folder, and its source with what is asked for beside what all are. */
+/** One object file: its name without a folder, its source file, and options in addition to OPTIONS. */
 export interface ObjectFile {
   readonly name: string;
   readonly source: string;
   readonly options: readonly string[];
 }
 
-/** Whose bytes a build would give, in the words that gcc writes into them: "GCC: (Debian 12.2.0-14) 12.2.0". */
+/** The compiler's version, as gcc writes it into object files: "GCC: (Debian 12.2.0-14) 12.2.0"; undefined without gcc for x86-64. */
 export function compiler(): string | undefined {
   if (process.arch !== "x64" || Bun.which("gcc") === null) return undefined;
   const [line = ""] = gcc(["--version"]).split("\n");
@@ -39,9 +39,9 @@ export function compiler(): string | undefined {
 }
 
 /**
- * @param folder that the sources lie in
- * @param libraries what is linked beside, as `-lgcc`
- * @throws Error with gcc's words where they do not compile
+ * @param folder the folder of the sources
+ * @param libraries linker options for further libraries, such as `-lgcc`
+ * @throws Error with gcc's message if they do not compile
  */
 export function compile(
   folder: string,

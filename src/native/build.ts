@@ -1,6 +1,6 @@
 /**
  * Compiles kernel/ to native-linux-x64.so: `bun src/native/build.ts`, with gcc on an x86-64 machine.
- * The same source and compiler give the same bytes; a test holds the committed file to that.
+ * The same source and compiler give the same bytes: a test compares them with the committed file.
  */
 import { join } from "node:path";
 import { compile } from "../../.ci/gcc";

@@ -1,7 +1,7 @@
 /**
- * Compiles portable/ to kernel.wasm and native/ to native-linux-x64.so, and notes their sha256: `bun plugins/local/kernel/build.ts`.
- * The C of native/ needs gcc on an x86-64 machine; without it the committed file stays.
- * The same source and compiler give the same bytes; tests hold the committed files to that.
+ * Compiles portable/ to kernel.wasm and native/ to native-linux-x64.so, and writes their sha256: `bun plugins/local/kernel/build.ts`.
+ * native/ needs gcc on an x86-64 machine; without it the committed file is kept.
+ * The same source and compiler give the same bytes: tests compare them with the committed files.
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { compile as compileC, compiler } from "../../../.ci/gcc";
 const FURTHER_OPTIONS = [
   "--enable",
   "simd",
-  // One memory for all threads, which ../wasm.ts makes; a module has to say how large it may grow.
+  // One memory for all threads, made by ../wasm.ts; a shared memory must declare its maximum.
   "--enable",
   "threads",
   "--importMemory",
@@ -22,10 +22,10 @@ const FURTHER_OPTIONS = [
   "65536",
 ];
 
-/** With it gcc keeps the innermost loop's sums twice, in registers and in memory: half the speed. */
+/** Without this option gcc keeps the innermost loop's sums both in registers and in memory, at half the speed. */
 const INNERMOST = "-fno-tree-coalesce-vars";
 
-/** One object file each; the instructions that a variant may use are its own, as `can_run` of native/loader.c asks for them. */
+/** One object file each; each variant has its own instruction set, which `can_run` of native/loader.c checks for. */
 const OBJECTS = [
   { name: "loader.o", source: "loader.c", options: [INNERMOST] },
   { name: "sse2.o", source: "kernel.c", options: [INNERMOST, '-DLANES="lanes-sse2.h"'] },
@@ -45,10 +45,10 @@ const OBJECTS = [
   },
 ] as const;
 
-/** kernel.wasm's bytes from portable/kernel.ts. @throws Error with the compiler's words when it does not compile */
+/** kernel.wasm's bytes from portable/kernel.ts. @throws Error with the compiler's message if it does not compile */
 export const buildKernel = () => compile(join(import.meta.dir, "portable"), "kernel.ts", FURTHER_OPTIONS);
 
-/** native-linux-x64.so's bytes from native/kernel.c and native/loader.c. Throws with gcc's words when they do not compile. */
+/** native-linux-x64.so's bytes from native/kernel.c and native/loader.c. @throws Error with gcc's message if they do not compile */
 export const buildNative = () => compileC(join(import.meta.dir, "native"), OBJECTS);
 
 async function write(name: string, bytes: Uint8Array): Promise<void> {

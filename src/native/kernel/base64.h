@@ -1,14 +1,14 @@
 /*
- * Base64 to bytes and back, in place: a register of characters at a time, the last ones by a table.
- * What is base64 is said in ../../replies/kernel/numbers.ts: whole groups of four, the last one padded where it must be.
+ * Base64 to bytes and back, a register of characters at a time, and the last ones with a table. It works on the caller's memory, without copies.
+ * What counts as base64 is the same as in ../../replies/kernel/numbers.ts: whole groups of four, the last one padded if necessary.
  */
 
 INLINE uint32_t meaning_of(uint8_t character) { return character < 128 ? MEANINGS[character] : NONE; }
 
-/* Whole groups only. Returns the bytes written, or -1 for a character that is not base64; `to` has exactly the room for them. */
+/* Decodes whole groups. Returns the bytes written, or -1 for a character that is not base64. `to` has exactly the room for the bytes. */
 int OF_VARIANT(decode)(const uint8_t *from, uint32_t characters, uint8_t *to) {
   const uint8_t *end = from + characters, *start = to;
-  /* A register is stored whole; the next one overwrites the surplus bytes. */
+  /* A whole register is stored; the next one overwrites the surplus bytes. */
   lanes fault = no_fault();
   for (; end - from >= REGISTER_BYTES + REGISTER_BYTES / 2; from += REGISTER_BYTES, to += REGISTER_BYTES / 4 * 3)
     store(to, bytes_of(load(from), &fault));
@@ -30,7 +30,7 @@ int OF_VARIANT(decode)(const uint8_t *from, uint32_t characters, uint8_t *to) {
   return (int)(to - start);
 }
 
-/* Padded. Returns the characters written. */
+/* Encodes with padding. Returns the characters written. */
 int OF_VARIANT(encode)(const uint8_t *from, uint32_t bytes, uint8_t *to) {
   const uint8_t *end = from + bytes, *start = to;
   for (; end - from >= REGISTER_BYTES; from += REGISTER_BYTES / 4 * 3, to += REGISTER_BYTES) store(to, text_of(from));

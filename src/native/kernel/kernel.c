@@ -1,6 +1,6 @@
 /*
- * Numbers and base64 in the instructions of one kind of processor. Compiled for each kind with its own lanes-*.h, which has all that differs
- * between them. It uses no library, not even C's own. After any change run `bun src/native/build.ts`.
+ * Numbers in JSON and base64 with SIMD. It is compiled once per instruction set, each time with that set's lanes-*.h, which has everything that
+ * differs. It uses no library, not even C's own. After any change run `bun src/native/build.ts`.
  */
 #include <stdint.h>
 

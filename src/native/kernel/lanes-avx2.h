@@ -1,6 +1,6 @@
 /*
- * Four numbers of 64 bits, or 32 bytes, in one register: AVX2.
- * Every function has a twin in lanes-avx512.h with the same result; a new one goes into both.
+ * Four 64-bit numbers, or 32 bytes, in one register, with AVX2.
+ * Every function exists in lanes-avx512.h with the same result: add a new one to both.
  */
 #include <immintrin.h>
 
@@ -12,7 +12,7 @@ INLINE lanes load(const void *from) { return _mm256_loadu_si256(from); }
 INLINE void store(void *to, lanes a) { _mm256_storeu_si256(to, a); }
 INLINE lanes fill(uint64_t number) { return _mm256_set1_epi64x((long long)number); }
 INLINE lanes fill_shorts(uint16_t number) { return _mm256_set1_epi16((short)number); }
-/* Four numbers of 32 bits. */
+/* Loads four 32-bit numbers. */
 INLINE lanes load_words(const uint32_t *from) { return _mm256_cvtepu32_epi64(_mm_loadu_si128((const void *)from)); }
 
 INLINE lanes add(lanes a, lanes b) { return _mm256_add_epi64(a, b); }
@@ -23,43 +23,43 @@ INLINE lanes either(lanes a, lanes b) { return _mm256_or_si256(a, b); }
 #define down(a, bits) _mm256_srli_epi64(a, bits)
 INLINE lanes up_each(lanes a, lanes bits) { return _mm256_sllv_epi64(a, bits); }
 
-/* Of two numbers of 32 bits; the first of 64, the second of 25 bits, where the product has no more than 64. */
+/* Products of 32-bit numbers; and of a 64-bit by a 25-bit number, where the product fits 64 bits. */
 INLINE lanes multiply(lanes a, lanes b) { return _mm256_mul_epu32(a, b); }
 INLINE lanes multiply_wide(lanes wide, lanes b) {
   return add(multiply(wide, b), up(multiply(down(wide, 32), b), 32));
 }
-/* Of numbers of 16 bits: the upper and the lower half of their products. */
+/* The upper and the lower half of the products of 16-bit numbers. */
 INLINE lanes multiply_shorts_high(lanes a, lanes b) { return _mm256_mulhi_epu16(a, b); }
 INLINE lanes multiply_shorts(lanes a, lanes b) { return _mm256_mullo_epi16(a, b); }
 #define down_shorts(a, bits) _mm256_srli_epi16(a, bits)
 
-/* a where x is zero, else b; a where x > y as signed numbers, else b. */
+/* a where x is zero, otherwise b; a where x > y (signed), otherwise b. */
 INLINE lanes where_zero(lanes x, lanes a, lanes b) {
   return _mm256_blendv_epi8(b, a, _mm256_cmpeq_epi64(x, _mm256_setzero_si256()));
 }
 INLINE lanes where_greater(lanes x, lanes y, lanes a, lanes b) { return _mm256_blendv_epi8(b, a, _mm256_cmpgt_epi64(x, y)); }
-/* Whether each is below the limit: both are below 2^63. */
+/* Whether all are below the limit; values and limit must be below 2^63. */
 INLINE int all_below(lanes a, uint64_t limit) {
   return _mm256_movemask_epi8(_mm256_cmpgt_epi64(fill(limit), a)) == -1;
 }
 
-/* table[place] for each. */
+/* table[place] for each lane. */
 INLINE lanes look_up(const uint64_t *table, lanes place) {
   uint64_t places[LANES];
   store(places, place);
   return _mm256_setr_epi64x((long long)table[places[0]], (long long)table[places[1]], (long long)table[places[2]], (long long)table[places[3]]);
 }
 
-/* ---- Base64: 32 characters and the 24 bytes that they stand for. ---- */
+/* ---- Base64: 32 characters and their 24 bytes. ---- */
 
 INLINE lanes no_fault(void) { return _mm256_setzero_si256(); }
 INLINE int is_fault(lanes fault) { return !_mm256_testz_si256(fault, fault); }
 
 INLINE lanes twice(__m128i a) { return _mm256_broadcastsi128_si256(a); }
 
-/* What 32 characters stand for, in the first 24 bytes; `fault` keeps a bit for each that stands for nothing. */
+/* Decodes 32 characters to the first 24 bytes; `fault` collects a bit for each character that is not base64. */
 INLINE lanes bytes_of(lanes text, lanes *fault) {
-  /* By its two halves a character is told to be none (a common bit), and what is to be added to it. */
+  /* The two halves of a character show whether it is invalid (a common bit), and what must be added to it. */
   const lanes lower = twice(_mm_setr_epi8(21, 17, 17, 17, 17, 17, 17, 17, 17, 17, 19, 26, 27, 27, 27, 26));
   const lanes upper = twice(_mm_setr_epi8(16, 16, 1, 2, 4, 8, 4, 8, 16, 16, 16, 16, 16, 16, 16, 16));
   const lanes added = twice(_mm_setr_epi8(0, 16, 19, 4, -65, -65, -71, -71, 0, 0, 0, 0, 0, 0, 0, 0));
@@ -75,14 +75,14 @@ INLINE lanes bytes_of(lanes text, lanes *fault) {
   return _mm256_permutevar8x32_epi32(close, _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 7, 7));
 }
 
-/* The 32 characters for the 24 bytes at an address; it reads as many as a register holds. */
+/* Encodes the 24 bytes at an address to 32 characters; it reads a whole register. */
 INLINE lanes text_of(const uint8_t *bytes) {
   lanes halves = _mm256_permutevar8x32_epi32(load(bytes), _mm256_setr_epi32(0, 1, 2, 2, 3, 4, 5, 5));
   lanes spread = _mm256_shuffle_epi8(halves, twice(_mm_setr_epi8(1, 0, 2, 1, 4, 3, 5, 4, 7, 6, 8, 7, 10, 9, 11, 10)));
   lanes first = _mm256_mulhi_epu16(both(spread, _mm256_set1_epi32(0x0fc0fc00)), _mm256_set1_epi32(0x04000040));
   lanes second = _mm256_mullo_epi16(both(spread, _mm256_set1_epi32(0x003f03f0)), _mm256_set1_epi32(0x01000010));
   lanes sixes = either(first, second);
-  /* Which kind of character it is: 13 for a capital letter, 0 for a small one, 1 to 12 for digits, '+' and '/'. */
+  /* The kind of each character: 13 for an upper-case letter, 0 for a lower-case one, 1 to 12 for digits, '+' and '/'. */
   lanes kind = _mm256_subs_epu8(sixes, _mm256_set1_epi8(51));
   lanes is_capital = _mm256_cmpgt_epi8(_mm256_set1_epi8(26), sixes);
   kind = either(kind, both(is_capital, _mm256_set1_epi8(13)));

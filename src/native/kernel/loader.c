@@ -1,6 +1,6 @@
 /*
- * What a process calls: each function of the variant that it names, and which variants this processor can run.
- * Compiled for any x86-64. A further variant is a line in `kernels`, in `can_run` and in ../build.ts.
+ * What a process calls: which variants this processor can run, and each function in the variant that the caller names.
+ * Compiled for any x86-64. To add a variant, add a line to `kernels`, to `can_run` and to ../build.ts.
  */
 #include <stdint.h>
 
@@ -18,7 +18,7 @@ static const struct { print *print; recode *decode, *encode; read *read; } kerne
   {print_avx512, decode_avx512, encode_avx512, read_avx512},
 };
 
-/* Whether this processor has a variant's instructions, and the operating system saves their registers. */
+/* Whether this processor has a variant's instructions and the operating system saves their registers. */
 EXPORT int can_run(int kernel) {
   __builtin_cpu_init();
 #define HAS(instructions) __builtin_cpu_supports(instructions)

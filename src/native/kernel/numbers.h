@@ -1,23 +1,23 @@
 /*
- * A list of numbers in JSON as float32: the rule and the arithmetic of ../../replies/kernel/numbers.ts, which says why each has the bits
- * that `Math.fround(Number(text))` has. Both read the same; what changes one must change the other.
+ * Reads a list of numbers in JSON as float32, with the rule and the arithmetic of ../../replies/kernel/numbers.ts, which explains why each has
+ * the same bits as `Math.fround(Number(text))`. Both accept the same texts: change both together.
  */
 
-/* The result of a reading, as ../native.ts reads it. */
+/* How reading ended, for ../native.ts. */
 enum {
   CLOSED = 0, /* the list ended */
   SHORT = 1,  /* fewer than AHEAD bytes are left */
   NO_LIST = 2,
-  LONG = 3,  /* the next number is longer than what is looked at: another's to read */
-  FULL = 4,  /* there is no room for a further value */
-  DOUBT = 5, /* the last number is to be read in full by the caller; the list goes on */
-  LAST_DOUBT = 6,
+  LONG = 3,  /* the next number is longer than AHEAD allows: the caller reads it */
+  FULL = 4,  /* there is no room for another value */
+  DOUBT = 5, /* the caller must read the last number exactly; the list continues */
+  LAST_DOUBT = 6, /* as DOUBT, and the list ended */
 };
 
-/* How far a number is looked at: a sign, WHOLE digits, a point, FURTHER digits, an exponent and what ends it. */
+/* How many characters of a number are read: a sign, WHOLE digits, a point, FURTHER digits, an exponent and the character after it. */
 enum { AHEAD = 64, WHOLE = 18, FURTHER = 32, EXPONENT = 6 };
 
-/* Below it another digit still fits. */
+/* Below this value another digit still fits. */
 #define ROOM_FOR_A_DIGIT 922337203685477580u /* (2^63 - 1) / 10 */
 
 enum { LEAST_POWER = -60, POWERS = 91 };
@@ -29,13 +29,13 @@ static const double POWER[POWERS] = {
   1e22, 1e23, 1e24, 1e25, 1e26, 1e27, 1e28, 1e29, 1e30,
 };
 
-/* Sixteen bytes of 0, then sixteen of 255: read from 16 - n, it covers all but the first n bytes. */
+/* Sixteen bytes of 0, then sixteen of 255: a load from 16 - n masks all but the first n bytes. */
 static const uint8_t COVER[32] = {[16] = 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
 
 INLINE int is_digit(uint8_t character) { return (uint8_t)(character - '0') < 10; }
 INLINE int is_space(uint8_t character) { return character == 32 || character == 10 || character == 13 || character == 9; }
 
-/* How many of the 32 bytes, taken from '0', come before the first that is no digit. */
+/* How many of the 32 bytes, with '0' subtracted, come before the first that is not a digit. */
 INLINE uint32_t digits_in(__m256i bytes) {
   const __m256i is = _mm256_cmpeq_epi8(_mm256_min_epu8(bytes, _mm256_set1_epi8(9)), bytes);
   return (uint32_t)__builtin_ctzll(~(uint64_t)(uint32_t)_mm256_movemask_epi8(is));
@@ -50,21 +50,21 @@ INLINE uint64_t joined(__m128i digits) {
   return (halves & 0xffffffff) * 100000000 + (halves >> 32);
 }
 
-/* digits * 10^power, or 0 where it is not known well enough. */
+/* digits * 10^power, or 0 if the result is not precise enough. */
 INLINE double scaled(uint64_t digits, int32_t power, int is_cut) {
   const uint32_t place = (uint32_t)(power - LEAST_POWER);
   if (place >= POWERS || (is_cut && digits < (1ull << 38))) return 0;
   return (double)(int64_t)digits * POWER[place];
 }
 
-/* Whether what `scaled` says is far enough from the middle between two float32, and both within their normal range. */
+/* Whether the result of `scaled` is far enough from the midpoint between two float32, and both are within the normal range. */
 INLINE int is_sure(double value) {
   uint64_t bits;
   __builtin_memcpy(&bits, &value, 8);
   return value > 1.2e-38 && value < 3.4e38 && ((uint32_t)bits & 0x1fffffff) - 0xfff0000 > 0x20000;
 }
 
-/* A bit for each comma among 64 characters. */
+/* One bit for each comma among 64 characters. */
 INLINE uint64_t commas_in(const uint8_t *at) {
   const __m256i comma = _mm256_set1_epi8(',');
   const __m256i lower = _mm256_cmpeq_epi8(_mm256_loadu_si256((const void *)at), comma);
@@ -72,15 +72,15 @@ INLINE uint64_t commas_in(const uint8_t *at) {
   return (uint32_t)_mm256_movemask_epi8(lower) | (uint64_t)(uint32_t)_mm256_movemask_epi8(upper) << 32;
 }
 
-/* Up to sixteen digits of 32 characters, taken from '0', as if there were sixteen: what comes after the first `some` counts as zeros. */
+/* Up to sixteen digits of 32 characters, with '0' subtracted, treated as sixteen digits: those after the first `some` count as zeros. */
 INLINE uint64_t first_digits(__m256i next, uint32_t some) {
   const __m128i cover = _mm_loadu_si128((const void *)(COVER + 16 - (some < 16 ? some : 16)));
   return joined(_mm_andnot_si128(cover, _mm256_castsi256_si128(next)));
 }
 
 /*
- * Numbers of one digit, a point and up to 31 more, each with a comma behind it, as most are. Where each begins is known by the comma before
- * it, so that none waits until the one before it is read. Stops at any other. Returns where.
+ * Reads the usual form: one digit, a point and up to 31 more digits, followed by a comma. The commas show where numbers begin, so that the
+ * processor need not finish one number before the next. Stops at any other form, and returns where.
  */
 INLINE const uint8_t *read_usual(const uint8_t *at, const uint8_t *last, float **to, const float *limit) {
   const uint8_t *block = at;
@@ -96,7 +96,7 @@ INLINE const uint8_t *read_usual(const uint8_t *at, const uint8_t *last, float *
     const uint8_t *const comma = block + __builtin_ctzll(commas);
     commas &= commas - 1;
     const uint8_t *first = at + (*at == ' ');
-    const uint32_t is_negative = *first == '-'; /* no branch: which sign comes next, nobody can foresee */
+    const uint32_t is_negative = *first == '-'; /* no branch: the sign is unpredictable */
     first += is_negative;
     const __m256i next = _mm256_sub_epi8(_mm256_loadu_si256((const void *)(first + 2)), _mm256_set1_epi8('0'));
     const uint32_t some = digits_in(next);
@@ -113,8 +113,8 @@ end:
 }
 
 /*
- * Reads numbers from progress[0] on, where one must be, to values[progress[1]] and on, up to the bracket that closes their list, and says in
- * both how far it came. Where it is in doubt, the number that it read last lies between progress[2] and progress[3].
+ * Reads numbers from progress[0] on, where a number must be, to values[progress[1]] and on, up to the bracket that closes the list, and updates
+ * both. If it returns DOUBT or LAST_DOUBT, the text of the last number is between progress[2] and progress[3].
  */
 int OF_VARIANT(read)(const uint8_t *bytes, uint32_t end, float *values, uint32_t room, uint32_t *progress) {
   if (end < AHEAD) return SHORT;
@@ -131,7 +131,7 @@ int OF_VARIANT(read)(const uint8_t *bytes, uint32_t end, float *values, uint32_t
     while (at < last && is_space(*at)) at++;
     if (is_space(*at)) { at = first; how = LONG; break; }
     const uint8_t *const begin = at;
-    const uint32_t is_negative = *at == '-'; /* no branch: which sign comes next, nobody can foresee */
+    const uint32_t is_negative = *at == '-'; /* no branch: the sign is unpredictable */
     at += is_negative;
     uint8_t c = *at;
     uint64_t digits = 0;

@@ -1,16 +1,16 @@
 /*
- * float32 as the shortest decimal that reads back to it: the arithmetic of ../../printing/digits/kernel.ts, which says why it is exact,
- * for as many values at once as there are lanes. Both write the same bytes; what changes one must change the other.
+ * Prints float32 values as the shortest decimals that read back to them, with the arithmetic of ../../printing/digits/kernel.ts, which explains
+ * why it is exact, for LANES values at once. Both write the same bytes: change both together.
  */
 
-/* From 10^-6, below which JavaScript writes an exponent, to 2^23, from where on all values are whole numbers: as bits. */
+/* From 10^-6, below which JavaScript writes an exponent, to 2^23, from which on all values are integers: as bits. */
 #define FIRST 0x358637bdu
 #define ONE 0x3f800000u
 #define LAST 0x4b000000u
 
 /*
- * For each exponent from FIRST's on: half a step of the mantissa in 2^-36 units of the last place printed, and in the five lowest bits,
- * which are zeros there, how many places are printed.
+ * For each exponent from FIRST's on: half a step of the mantissa, in units of 2^-36 of the last printed place. Its five lowest bits are zero, and
+ * hold the number of printed places instead.
  */
 enum { FIRST_EXPONENT = 107 };
 #define HALF(exponent, places, five) (((uint64_t)five << (exponent - 115 + places)) | places)
@@ -26,17 +26,17 @@ static const uint64_t STEPS[] = {
 };
 #define PLACES 31u
 
-/* 0.000000 and -0.00000: with thirteen places there are as many zeros as that before the last eight digits. */
+/* 0.000000 and -0.00000: the most that comes before the last eight digits, with thirteen places. */
 #define POSITIVE 0x3030303030302e30
 #define NEGATIVE 0x30303030302e302d
 
-/* How a printing ended, as ../native.ts reads it: all is printed; the next value is the caller's to print; there is too little room. */
+/* How printing ended, for ../native.ts: everything is printed; the caller must print the next value; there is too little room. */
 enum { ALL = 0, OTHER = 1, NO_ROOM = 2 };
 
-/* The longest is "-0.", thirteen digits and a comma; digits are written eight at a time. */
+/* The longest text is "-0.", thirteen digits and a comma. Digits are written eight at a time, up to BEYOND bytes past the end. */
 enum { TEXT_MAX = 17, BEYOND = 8 };
 
-/* `units` / 10^places from 1 on. Returns where the text ends. */
+/* Writes `units` / 10^places, where that is 1 or more. Returns the end of the text. */
 static uint8_t *write_mixed(uint32_t units, uint32_t places, uint8_t *at) {
   uint32_t power = 1;
   for (uint32_t i = 0; i < places; i++) power *= 10;
@@ -57,7 +57,7 @@ static uint8_t *write_mixed(uint32_t units, uint32_t places, uint8_t *at) {
   return end;
 }
 
-/* Eight digits, each in a byte, the first in the lowest one. */
+/* Eight digits, one per byte, the first in the lowest. */
 INLINE uint64_t eight_digits(uint32_t number) {
   const uint32_t high = (uint32_t)(((uint64_t)number * 0xd1b71759) >> 45);
   const uint64_t fours = high | ((uint64_t)(number - high * 10000) << 32);
@@ -68,8 +68,8 @@ INLINE uint64_t eight_digits(uint32_t number) {
 }
 
 /*
- * The zero before the point, nine digits of which `first` is one and the others are `digits`, and a comma; zeros at the end are left out.
- * `head` is what comes before the last eight digits, which begin `tail` bytes after `to`.
+ * Writes a number below 1 and a comma, without trailing zeros. `head` is the text before the last eight digits; these are `digits`, and begin
+ * `tail` bytes after `to`.
  */
 INLINE uint8_t *write_fraction(uint64_t head, uint64_t tail, uint64_t digits, uint8_t *to) {
   const uint64_t text = digits | 0x3030303030303030;
@@ -79,7 +79,7 @@ INLINE uint8_t *write_fraction(uint64_t head, uint64_t tail, uint64_t digits, ui
   to[-1] = ',';
   return to;
 }
-/* A value of the range and a comma. */
+/* Writes one value of the range and a comma. */
 static uint8_t *write_one(uint32_t bits, uint8_t *to) {
   const uint32_t size = bits & 0x7fffffff, mantissa = size & 0x7fffff;
   const uint64_t step = STEPS[(size >> 23) - FIRST_EXPONENT];
@@ -99,7 +99,7 @@ static uint8_t *write_one(uint32_t bits, uint8_t *to) {
   return to;
 }
 
-/* LANES values of at least FIRST and below ONE, as write_one writes them. */
+/* Writes LANES values from FIRST to below ONE, with the same result as write_one. */
 INLINE uint8_t *write_lanes(lanes bits, lanes size, uint8_t *to) {
   const lanes step = look_up(STEPS, subtract(down(size, 23), fill(FIRST_EXPONENT)));
   const lanes places = both(step, fill(PLACES)), half = subtract(step, places);
@@ -110,7 +110,7 @@ INLINE uint8_t *write_lanes(lanes bits, lanes size, uint8_t *to) {
   const lanes ten = down(multiply(down(add(exact, above), 36), fill(0xcccccccd)), 35);
   const lanes tens = multiply(ten, fill(10));
   const lanes nearest = down(add(exact, fill(1ull << 35)), 36);
-  /* Either may have its highest bit set, their difference is small. */
+  /* Either may have its highest bit set, but their difference is small, so that a signed comparison works. */
   const lanes over = subtract(add(up(tens, 36), below), exact);
   lanes units = where_greater(over, fill(0), tens, nearest);
   const lanes first = where_greater(units, fill(99999999), fill(1), fill(0));
@@ -133,8 +133,8 @@ INLINE uint8_t *write_lanes(lanes bits, lanes size, uint8_t *to) {
 }
 
 /*
- * Prints values from progress[0] on, with a comma after each, to progress[1] and on, and says in both how far it came. It stops before a
- * value out of the range, which is not zero: the caller's to print. Returns how it ended.
+ * Prints values from progress[0] on to bytes[progress[1]] and on, a comma after each, and updates both. It stops before a value outside the range
+ * other than zero, which the caller must print. Returns how it ended.
  */
 int OF_VARIANT(print)(const uint32_t *values, uint32_t count, uint8_t *bytes, uint32_t room, uint32_t *progress) {
   uint32_t next = progress[0];
@@ -150,7 +150,7 @@ int OF_VARIANT(print)(const uint32_t *values, uint32_t count, uint8_t *bytes, ui
         continue;
       }
     }
-    /* As many as the lanes would have been: the next ones are for them again. */
+    /* Prints LANES values one by one, and then tries the lanes again. */
     const uint32_t last = count - next < LANES ? count : next + LANES;
     for (; next < last; next++) {
       if (limit - to < TEXT_MAX + BEYOND) { how = NO_ROOM; break; }

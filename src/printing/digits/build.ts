@@ -1,6 +1,6 @@
 /**
  * Compiles kernel.ts to kernel.wasm and notes its sha256: `bun src/printing/digits/build.ts`.
- * The same source and compiler give the same bytes; a test holds the committed file to that.
+ * The same source and compiler give the same bytes: a test compares them with the committed file.
  */
 import { createHash } from "node:crypto";
 import { join } from "node:path";

@@ -1,11 +1,11 @@
 /*
- * Sixteen numbers at a time: what is the same for every lanes-*.h. ../portable/arithmetic.ts has the same constants in the same order;
- * what changes a number must change there too.
+ * Arithmetic on sixteen numbers at a time, the same for every lanes-*.h. ../portable/arithmetic.ts has the same constants in the same order:
+ * change both if a change alters a number.
  */
 
 INLINE lanes multiply_add(lanes a, lanes b, lanes c) { return add(multiply(a, b), c); }
 
-/* 1 / root of x. The square root is one instruction, exact to the last bit. */
+/* 1 / root of x. The square root is one instruction, which rounds correctly. */
 INLINE float inverse_root(float x) { return 1 / _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(x))); }
 
 INLINE lanes exponential(lanes value) {

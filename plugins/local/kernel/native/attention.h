@@ -1,13 +1,13 @@
 /*
- * Attention, one text and one head at a time, eight queries at once.
- * What changes a number must change in ../portable/attention.ts too.
+ * Attention: one text and one head at a time, eight queries at once.
+ * ../portable/attention.ts is its counterpart: change both if a change alters a number.
  */
 
-/* One head's keys of one text, transposed four by four, and its values beside one another. */
+/* Copies one head's keys of one text, transposed in blocks of 4 x 4, and its values, without gaps. */
 static void gather(const scratch *s, const float *keys, const float *values, int length, int width) {
   for (int key = 0; key < length; key += 4) {
     const float *row[4];
-    /* Past the last key its row again: the scores of such keys are written over, `exponentiate` says with what. */
+    /* After the last key its row is repeated: `exponentiate` overwrites the scores of these keys. */
     for (int i = 0; i < 4; i++) row[i] = keys + (size_t)(key + i < length ? key + i : length - 1) * QKV;
     for (int i = 0; i < HEAD_SIZE; i += 4) {
       __m128 a = _mm_loadu_ps(row[0] + i), b = _mm_loadu_ps(row[1] + i), c = _mm_loadu_ps(row[2] + i), d = _mm_loadu_ps(row[3] + i);
@@ -23,7 +23,7 @@ static void gather(const scratch *s, const float *keys, const float *values, int
     for (int i = 0; i < HEAD_SIZE; i += 16) store(s->values + key * HEAD_SIZE + i, load(values + i));
 }
 
-/* scores[query][key] = query x key; the 1/root of 32 of attention is in the query's weights already. */
+/* scores[query][key] = query x key. The query's weights already include the factor 1/root of 32. */
 static void score_keys(const scratch *s, const float *const *queries, int width) {
   for (int key = 0; key < width; key += REGISTER_FLOATS) {
 #define NO_SUM(row) floats sum_##row = fill_floats(0);
@@ -39,9 +39,9 @@ static void score_keys(const scratch *s, const float *const *queries, int width)
   }
 }
 
-/* Softmax without its division; returns what to divide by. */
+/* Softmax without the division; returns the divisor. */
 static float exponentiate(float *scores, int length, int width) {
-  for (int key = length; key < width; key++) scores[key] = -1e30f; /* no key: must not be the largest */
+  for (int key = length; key < width; key++) scores[key] = -1e30f; /* padding, which must not be the largest score */
   lanes largest = fill(-1e30f), sum = fill(0);
   for (int key = 0; key < width; key += 16) largest = larger(largest, load(scores + key));
   lanes shift = fill(largest_of(largest));
@@ -53,7 +53,7 @@ static float exponentiate(float *scores, int length, int width) {
   return sum_of(sum);
 }
 
-/* to[query] = sum of scores[query][key] x value[key], over the total. */
+/* to[query] = the sum of scores[query][key] x value[key], divided by the total. */
 static void weigh_values(const scratch *s, const float *totals, int length, int width, float *const *to) {
   for (int part = 0; part < HEAD_SIZE; part += REGISTER_FLOATS) {
     EACH_ROW(NO_SUM)
@@ -68,7 +68,7 @@ static void weigh_values(const scratch *s, const float *totals, int length, int 
   }
 }
 
-/* One text's attention: rows first ... first + length of `qkv` to the same rows of `context`. */
+/* One text's attention, from rows first ... first + length of `qkv` to the same rows of `context`. */
 static void attend(const scratch *s, int first, int length) {
   const int width = padded(length, 16);
   for (int head = 0; head < HEADS; head++) {
@@ -79,7 +79,7 @@ static void attend(const scratch *s, int first, int length) {
       float *to[QUERIES];
       float totals[QUERIES];
       for (int query = 0; query < QUERIES; query++) {
-        /* A block with queries to spare does the last one again: the same numbers, to the same place. */
+        /* The last block repeats the last query: the same numbers are written to the same place. */
         int token = block + query < length ? block + query : length - 1;
         queries[query] = rows + (size_t)token * QKV;
         to[query] = s->context + (size_t)(first + token) * HIDDEN + head * HEAD_SIZE;

@@ -1,10 +1,11 @@
 /*
- * The forward pass of ../portable/ once more, for processors that do more at once; it gives the same bits. Compiled for each kind of
- * processor with its own lanes-*.h, which has all that differs between them; the headers are the stages, each with a twin in ../portable/.
- * It uses no library, not even C's own. After any change run `bun plugins/local/kernel/build.ts`. What changes a number must change there too.
+ * The forward pass of ../portable/ in C, for processors with wider SIMD; its results have the same bits. It is compiled once per instruction
+ * set, each time with that set's lanes-*.h, which has everything that differs. The other headers are the stages, each with a counterpart in
+ * ../portable/: change both if a change alters a number. It uses no library, not even C's own. After any change run
+ * `bun plugins/local/kernel/build.ts`.
  *
- * The rule is ../portable/kernel.ts's: one token's numbers come from its own text only, by the same operations in the same order
- * wherever its row lies. No operation may be fused or reordered (-ffp-contract=off), and sums over lanes have one order (`sum_of`).
+ * The rule of ../portable/kernel.ts applies: a token's numbers depend only on its own text, computed by the same operations in the same order
+ * wherever its row is. No operation may be fused or reordered (-ffp-contract=off), and sums over lanes have one order (`sum_of`).
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -26,7 +27,7 @@ static void look_up(const int32_t *ids, const int32_t *lengths, int texts, const
   }
 }
 
-/* Each row to mean 0 and variance 1, times the gain, plus the bias. Returns the address after the two. */
+/* Scales each row to mean 0 and variance 1, times the gain, plus the bias. Returns the address after gain and bias. */
 static const float *normalise(float *row, int tokens, const float *gain) {
   const float *bias = gain + HIDDEN;
   for (; tokens > 0; tokens--, row += HIDDEN) {
@@ -46,7 +47,7 @@ static const float *normalise(float *row, int tokens, const float *gain) {
   return bias + HIDDEN;
 }
 
-/* The sum of each text's rows, at unit length. */
+/* Sums each text's rows and scales the sum to length 1. */
 static void pool(const float *row, const int32_t *lengths, int texts, float *embedding) {
   for (int text = 0; text < texts; text++, embedding += HIDDEN) {
     lanes squares = fill(0);
@@ -63,13 +64,13 @@ static void pool(const float *row, const int32_t *lengths, int texts, float *emb
   }
 }
 
-/* The memory that `embed` works in, for batches of at most `tokens` tokens. */
+/* How many bytes `embed` needs for batches of at most `tokens` tokens. */
 uint64_t OF_VARIANT(scratch_bytes)(int tokens) {
   scratch s;
   return lay_out(&s, 0, tokens);
 }
 
-/* Embeds `texts` texts: their ids one text after another, their lengths (1 ... 256 each); vectors come to [text][HIDDEN]. */
+/* Embeds `texts` texts: `ids` has the token ids of all texts in a row, `lengths` 1 ... 256 each; `embeddings` is [text][HIDDEN]. */
 void OF_VARIANT(embed)(const uint8_t *parameters, const int32_t *ids, const int32_t *lengths, int texts, void *memory,
                        float *embeddings) {
   int tokens = 0;

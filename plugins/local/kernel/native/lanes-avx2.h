@@ -1,11 +1,11 @@
 /*
- * Sixteen lanes in two registers: AVX2, which nearly every x86 processor since 2013 has.
- * Every function has a twin in the other lanes-*.h with the same bits; a new one goes into all.
+ * Sixteen lanes in two registers, with AVX2, which nearly every x86 processor since 2013 has.
+ * Every function exists in the other lanes-*.h with the same results, bit for bit: add a new one to all.
  */
 #include <immintrin.h>
 
 #define OF_VARIANT(name) name##_avx2
-/* The block of sums that is kept in registers, of which there are 16: 6 tokens x 1 panel of 16 outputs, two registers for the panel. */
+/* The block of sums that is kept in the 16 registers: 6 tokens x 1 panel of 16 outputs, two registers per panel. */
 #define TILE_TOKENS 6
 #define TILE_PANELS 1
 #define TILE_REGISTERS 2
@@ -33,14 +33,14 @@ INLINE lanes magnitude(lanes a) {
   return EACH(_mm256_andnot_ps, sign, a);
 }
 
-/* a with the sign of `sign`; a itself is not negative. */
+/* a with the sign of `sign`; a must not be negative. */
 INLINE lanes with_sign(lanes a, lanes sign) {
   lanes bit = fill(-0.0f);
   bit = EACH(_mm256_and_ps, sign, bit);
   return EACH(_mm256_or_ps, a, bit);
 }
 
-/* To the nearest integer, halves to the even one. */
+/* Rounds to the nearest integer, halves to the even one. */
 INLINE lanes nearest(lanes a) {
   const int way = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   return (lanes){_mm256_round_ps(a.low, way), _mm256_round_ps(a.high, way)};
@@ -58,12 +58,12 @@ INLINE __m256 eight_from_bytes(const int8_t *from) {
 }
 INLINE lanes from_bytes(const int8_t *from) { return (lanes){eight_from_bytes(from), eight_from_bytes(from + 8)}; }
 INLINE void store_shorts(int16_t *to, lanes a) {
-  /* `packs` works within halves of a register: its quarters come out as 0 2 1 3. */
+  /* `packs` works within halves of a register: the quarters come out as 0 2 1 3. */
   __m256i mixed = _mm256_packs_epi32(_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high));
   _mm256_storeu_si256((__m256i *)to, _mm256_permute4x64_epi64(mixed, _MM_SHUFFLE(3, 1, 2, 0)));
 }
 
-/* Lanes 0-7 plus 8-15, then 0-3 plus 4-7, and so on: the order that ../portable/arithmetic.ts keeps too. */
+/* Lanes 0-7 plus 8-15, then 0-3 plus 4-7, and so on: the same order as in ../portable/arithmetic.ts. */
 INLINE float sum_of(lanes a) {
   __m256 eight = _mm256_add_ps(a.low, a.high);
   __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
@@ -77,11 +77,11 @@ INLINE float largest_of(lanes a) {
   return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
-/* Sixteen whole numbers, to the nearest float each. */
+/* Converts sixteen integers, each to the nearest float. */
 INLINE __m256 eight_from_integers(const int32_t *from) { return _mm256_cvtepi32_ps(_mm256_loadu_si256((const __m256i *)from)); }
 INLINE lanes from_integers(const int32_t *from) { return (lanes){eight_from_integers(from), eight_from_integers(from + 8)}; }
 
-/* ---- For the innermost loops: single registers, so that as many as there are can be used. ---- */
+/* ---- For the innermost loops: single registers, so that all of them can be used. ---- */
 
 typedef __m256 floats;
 typedef __m256i integers; /* eight int32, or sixteen int16: two for each of eight sums */
@@ -94,7 +94,7 @@ INLINE floats multiply_add_floats(floats a, floats b, floats c) { return _mm256_
 
 INLINE integers no_integers(void) { return _mm256_setzero_si256(); }
 INLINE void store_integers(int32_t *to, integers a) { _mm256_storeu_si256((__m256i *)to, a); }
-/* Register `number` of the weights of TILE_PANELS panels of outputs, of two inputs each: here half a panel. */
+/* Register `number` of the weights of TILE_PANELS panels of outputs, two inputs each: here half a panel. */
 INLINE integers load_weights(const int8_t *from, int number, int panel_bytes) {
   (void)panel_bytes;
   return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(from + 16 * number)));

@@ -1,12 +1,12 @@
 /*
- * Sixteen lanes in four registers: SSE2, which every x86-64 processor has, also those without AVX (virtual machines with Proxmox' default
+ * Sixteen lanes in four registers, with SSE2, which every x86-64 processor has, even those without AVX (virtual machines with Proxmox' default
  * CPU type, Celerons), where WebAssembly has no SIMD either.
- * Every function has a twin in the other lanes-*.h with the same bits; a new one goes into all.
+ * Every function exists in the other lanes-*.h with the same results, bit for bit: add a new one to all.
  */
 #include <emmintrin.h>
 
 #define OF_VARIANT(name) name##_sse2
-/* The block of sums that is kept in registers, of which there are 16: 2 tokens x 1 panel of 16 outputs, four registers for the panel. */
+/* The block of sums that is kept in the 16 registers: 2 tokens x 1 panel of 16 outputs, four registers per panel. */
 #define TILE_TOKENS 2
 #define TILE_PANELS 1
 #define TILE_REGISTERS 4
@@ -43,14 +43,14 @@ INLINE lanes magnitude(lanes a) {
   return EACH(_mm_andnot_ps, sign, a);
 }
 
-/* a with the sign of `sign`; a itself is not negative. */
+/* a with the sign of `sign`; a must not be negative. */
 INLINE lanes with_sign(lanes a, lanes sign) {
   lanes bit = fill(-0.0f);
   bit = EACH(_mm_and_ps, sign, bit);
   return EACH(_mm_or_ps, a, bit);
 }
 
-/* To the nearest integer, halves to the even one. By way of int32: a zero has no sign afterwards, which no use of it can see. */
+/* Rounds to the nearest integer, halves to the even one. It goes through int32, so -0 becomes 0, which changes no result. */
 INLINE __m128 four_nearest(__m128 a) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(a)); }
 INLINE lanes nearest(lanes a) { return EACH_OF_ONE(four_nearest, a); }
 /* 2 to the power of whole numbers in [-126, 127]. */
@@ -59,7 +59,7 @@ INLINE __m128 four_powers_of_two(__m128 whole) {
 }
 INLINE lanes power_of_two(lanes whole) { return EACH_OF_ONE(four_powers_of_two, whole); }
 
-/* A number beside itself and moved back down with its sign: SSE2 has no instruction that widens. */
+/* SSE2 has no instruction that widens: each number is doubled, and then shifted down with its sign. */
 INLINE __m128i low_bytes_widened(__m128i a) { return _mm_srai_epi16(_mm_unpacklo_epi8(a, a), 8); }
 INLINE __m128i high_bytes_widened(__m128i a) { return _mm_srai_epi16(_mm_unpackhi_epi8(a, a), 8); }
 INLINE __m128 low_shorts_as_floats(__m128i a) { return _mm_cvtepi32_ps(_mm_srai_epi32(_mm_unpacklo_epi16(a, a), 16)); }
@@ -74,7 +74,7 @@ INLINE void store_shorts(int16_t *to, lanes a) {
   _mm_storeu_si128((__m128i *)(to + 8), _mm_packs_epi32(_mm_cvtps_epi32(a.v2), _mm_cvtps_epi32(a.v3)));
 }
 
-/* Lanes 0-7 plus 8-15, then 0-3 plus 4-7, and so on: the order that ../portable/arithmetic.ts keeps too. */
+/* Lanes 0-7 plus 8-15, then 0-3 plus 4-7, and so on: the same order as in ../portable/arithmetic.ts. */
 INLINE float sum_of(lanes a) {
   __m128 four = _mm_add_ps(_mm_add_ps(a.v0, a.v2), _mm_add_ps(a.v1, a.v3));
   __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
@@ -86,13 +86,13 @@ INLINE float largest_of(lanes a) {
   return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
 }
 
-/* Sixteen whole numbers, to the nearest float each. */
+/* Converts sixteen integers, each to the nearest float. */
 INLINE __m128 four_from_integers(const int32_t *from) { return _mm_cvtepi32_ps(_mm_loadu_si128((const __m128i *)from)); }
 INLINE lanes from_integers(const int32_t *from) {
   return (lanes){four_from_integers(from), four_from_integers(from + 4), four_from_integers(from + 8), four_from_integers(from + 12)};
 }
 
-/* ---- For the innermost loops: single registers, so that as many as there are can be used. ---- */
+/* ---- For the innermost loops: single registers, so that all of them can be used. ---- */
 
 typedef __m128 floats;
 typedef __m128i integers; /* four int32, or eight int16: two for each of four sums */
@@ -105,7 +105,7 @@ INLINE floats multiply_add_floats(floats a, floats b, floats c) { return _mm_add
 
 INLINE integers no_integers(void) { return _mm_setzero_si128(); }
 INLINE void store_integers(int32_t *to, integers a) { _mm_storeu_si128((__m128i *)to, a); }
-/* Register `number` of the weights of TILE_PANELS panels of outputs, of two inputs each: here a quarter of a panel. */
+/* Register `number` of the weights of TILE_PANELS panels of outputs, two inputs each: here a quarter of a panel. */
 INLINE integers load_weights(const int8_t *from, int number, int panel_bytes) {
   (void)panel_bytes;
   return low_bytes_widened(_mm_loadl_epi64((const __m128i *)(from + 8 * number)));

@@ -1,12 +1,12 @@
 /*
- * Linear layers: activations quantised to whole numbers, times packed int8 weights, scaled back.
- * What changes a number must change in ../portable/linear.ts too, which also says how weights are packed.
+ * Linear layers: activations are quantised to integers, multiplied by packed int8 weights, and scaled back.
+ * ../portable/linear.ts is its counterpart and describes how weights are packed: change both if a change alters a number.
  */
 
-/* linear.ts says why no sum of such products overflows. */
+/* linear.ts shows that no sum of such products overflows. */
 static const float ACTIVATION_LIMIT = 8191;
 
-/* float rows to int16, each scaled by its own largest number. */
+/* Quantises float rows to int16, each scaled by its own largest absolute value. */
 static void quantise(const scratch *s, const float *row, int tokens, int columns) {
   int16_t *to = s->quantised;
   for (int token = 0; token < tokens; token++, row += columns, to += columns) {
@@ -19,18 +19,18 @@ static void quantise(const scratch *s, const float *row, int tokens, int columns
   }
 }
 
-/* What becomes of a linear layer's sums: stored, passed through GELU, or added to what the place holds (the residual). */
+/* What happens to a linear layer's result: it is stored, passed through GELU and stored, or added to the value there (the residual). */
 enum ending { STORE, GELU, ADD };
 
 typedef struct {
-  const int8_t *weights; /* packed as linear.ts shows at `linear` */
+  const int8_t *weights; /* packed as described at `linear` in linear.ts */
   const float *scales, *biases;
   int inputs, outputs;
   float *to;
   enum ending ending;
 } layer;
 
-/* Not inlined: its constants would take the registers that the sums need. */
+/* Not inlined, as its constants would take registers that the sums need. */
 static __attribute__((noinline)) void finish(const layer *l, const int32_t *sum, const float *token_scale, int rows, float *to,
                                              int output) {
   for (int row = 0; row < rows; row++, to += l->outputs, token_scale++) {
@@ -46,10 +46,10 @@ static __attribute__((noinline)) void finish(const layer *l, const int32_t *sum,
   }
 }
 
-/* Written out register by register, because the compiler keeps an array in memory, and names in registers. */
+/* One variable per register, as the compiler would keep an array in memory. */
 #define EACH_ROW(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 
-/* The sums of `rows` tokens by TILE_PANELS panels of outputs. `rows` is a constant wherever this is inlined. */
+/* The sums of `rows` tokens by TILE_PANELS panels of outputs. `rows` must be a constant wherever this is inlined. */
 INLINE void multiply_tile(const int rows, const layer *l, const int16_t *tokens, int output, int32_t *to) {
 #define CLEAR(row, number) integers sum_##row##_##number = no_integers();
 #define CLEAR_ROW(row) EACH_TILE_REGISTER(CLEAR, row)
@@ -75,7 +75,7 @@ INLINE void multiply_tile(const int rows, const layer *l, const int16_t *tokens,
   EACH_ROW(KEEP_ROW)
 }
 
-/* Functions of their own, or the compiler shares the registers out among all of them and has too few for each. */
+/* One function per number of rows: in one function the compiler would distribute the registers over all cases, and have too few for each. */
 #define OF_ROWS(count) \
   static __attribute__((noinline)) void multiply_##count(const layer *l, const int16_t *tokens, int output, int32_t *to) { \
     multiply_tile(count, l, tokens, output, to); \

@@ -1,6 +1,6 @@
 /*
- * What a process asks of the native kernel before it embeds: which of its variants this processor can run, and the weights in memory.
- * Compiled for any x86-64. A further variant is a line in `kernels` and in build.ts.
+ * What a process calls before it embeds: which variants of the kernel this processor can run, and mapping the weights into memory.
+ * Compiled for any x86-64. To add a variant, add a line to `kernels`, a check to `can_run`, and an object to build.ts.
  */
 #include <cpuid.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@ static const struct { embed *embed; scratch_bytes *scratch_bytes; } kernels[] = 
   {embed_avx512, scratch_bytes_avx512},
 };
 
-/* Which registers the operating system saves for a program: a processor's instructions are of no use without. */
+/* Which registers the operating system saves: instructions that use other registers must not be used. */
 static uint32_t saved_registers(void) {
   uint32_t low, high;
   __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
@@ -37,15 +37,15 @@ static int can_run(int kernel) {
   return (saved & 0xe6) == 0xe6 && (b & needed) == needed && (c & bit_AVX512VNNI);
 }
 
-/* The address of a kernel's `embed`; NULL where this processor cannot run it. */
+/* The address of a kernel's `embed`; NULL if this processor cannot run it. */
 EXPORT const void *kernel_at(int kernel) { return can_run(kernel) ? (const void *)kernels[kernel].embed : NULL; }
 
-/* The memory that it works in, for batches of at most `tokens` tokens. */
+/* How many bytes of memory it needs for batches of at most `tokens` tokens. */
 EXPORT uint32_t kernel_scratch_bytes(int kernel, int tokens) { return (uint32_t)kernels[kernel].scratch_bytes(tokens); }
 
 /*
- * A file's bytes from `offset` (a multiple of 4096) on, to read only and for good. Processes that map one file share its memory.
- * Returns NULL where that fails.
+ * Maps a file's bytes from `offset` (a multiple of 4096) on, read-only and never unmapped. Processes that map the same file share its memory.
+ * Returns NULL on failure.
  */
 EXPORT const void *map_file(int file, uint64_t offset, uint64_t bytes) {
   enum { MMAP = 9, READ = 1, SHARED = 1 };

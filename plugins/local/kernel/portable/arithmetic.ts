@@ -1,6 +1,6 @@
 /**
- * Four numbers at a time: sums in the one order that is allowed, the exponential, GELU.
- * What changes a number here must change in ../native/arithmetic.h and the lanes-*.h beside it too.
+ * Arithmetic on four numbers at a time: sums in a fixed order, the exponential, GELU.
+ * ../native/arithmetic.h and the lanes-*.h are its counterparts: change all of them if a change alters a number.
  */
 import { HIDDEN_BYTES } from "./memory";
 
@@ -9,7 +9,7 @@ import { HIDDEN_BYTES } from "./memory";
   return max(low, max(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)));
 }
 
-/** Sixteen lanes: 0-7 plus 8-15, then 0-3 plus 4-7, and so on. sum_of of ../native/lanes-*.h sums in this order too. */
+/** Sixteen lanes: 0-7 plus 8-15, then 0-3 plus 4-7, and so on. `sum_of` of ../native/lanes-*.h has the same order. */
 @inline function sumOfLanes(v0: v128, v1: v128, v2: v128, v3: v128): f32 {
   const v = f32x4.add(f32x4.add(v0, v2), f32x4.add(v1, v3));
   return (f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 2)) + (f32x4.extract_lane(v, 1) + f32x4.extract_lane(v, 3));
@@ -25,7 +25,7 @@ import { HIDDEN_BYTES } from "./memory";
   v128.store(to, v3, 48);
 }
 
-/** Σ x over so many bytes of numbers, a multiple of 64. */
+/** Σ x over this many bytes of numbers, a multiple of 64. */
 export function sumOf(from: usize, bytes: i32): f32 {
   let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
   for (let at = from; at < from + bytes; at += 64) {
@@ -49,11 +49,11 @@ export function sumOfSquares(row: usize, from: v128): f32 {
   return sumOfLanes(s0, s1, s2, s3);
 }
 
-/** eˣ for x ≤ 88 (Cephes' expf): x = n·ln 2 + r, a polynomial for eʳ, and 2ⁿ put straight into the exponent bits. */
+/** eˣ for x ≤ 88 (Cephes' expf): x = n·ln 2 + r, a polynomial for eʳ, and 2ⁿ written into the exponent bits. */
 @inline export function exponential(value: v128): v128 {
-  const x = f32x4.max(value, f32x4.splat(-87)); // below it 2ⁿ would leave the exponent's range
+  const x = f32x4.max(value, f32x4.splat(-87)); // below that the exponent would underflow
   const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(1.4426950408889634)));
-  // ln 2 in two parts, the first with so few bits that n times it is exact.
+  // ln 2 in two parts: the first has so few bits that n times it is exact.
   let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375)));
   r = f32x4.sub(r, f32x4.mul(n, f32x4.splat(-2.1219444e-4)));
   let p = f32x4.splat(1.987569150e-4);
@@ -77,6 +77,6 @@ export function sumOfSquares(row: usize, from: v128): f32 {
   p = multiplyAdd(p, t, f32x4.splat(-0.284496736));
   p = multiplyAdd(p, t, f32x4.splat(0.254829592));
   const tail = f32x4.mul(f32x4.mul(p, t), exponential(f32x4.neg(f32x4.mul(z, z))));
-  const erf = v128.bitselect(x, f32x4.sub(f32x4.splat(1), tail), f32x4.splat(-0.0)); // erf is odd: x lends its sign
+  const erf = v128.bitselect(x, f32x4.sub(f32x4.splat(1), tail), f32x4.splat(-0.0)); // erf is odd: the sign is that of x
   return f32x4.mul(f32x4.mul(x, f32x4.splat(0.5)), f32x4.add(f32x4.splat(1), erf));
 }

@@ -1,6 +1,6 @@
 /**
- * Attention, one text and one head at a time: scores of each query with every key, their softmax, the values weighed by it.
- * What changes a number here must change in ../native/attention.h too.
+ * Attention, one text and one head at a time: scores of each query with every key, their softmax, and the values weighted by it.
+ * ../native/attention.h is its counterpart: change both if a change alters a number.
  */
 import { exponential, largestLane, multiplyAdd, storeFour, sumOf } from "./arithmetic";
 import { context, FLOAT, HEAD_SIZE, HEADS, HIDDEN_BYTES, keysTransposed, QKV_BYTES, qkv, scores } from "./memory";
@@ -13,7 +13,7 @@ function transposeKeys(keys: usize, length: i32, padded: i32): void {
   }
 }
 
-/** scores[key] = query · key; the 1/√32 of attention is in the query's weights already. */
+/** scores[key] = query · key. The query's weights already include the factor 1/√32. */
 function scoreKeys(query: usize, padded: i32): void {
   for (let key = 0; key < padded; key += 16) {
     let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
@@ -29,10 +29,10 @@ function scoreKeys(query: usize, padded: i32): void {
   }
 }
 
-/** Softmax without its division; returns what to divide by. The largest score becomes 1: nothing overflows. */
+/** Softmax without the division; returns the divisor. The largest score becomes 1, so nothing overflows. */
 function exponentiateScores(length: i32, padded: i32): f32 {
   const end = scores + padded * FLOAT;
-  // No key: must not be the largest. Its weight is then e⁻⁸⁷, which is in the sum, and in no other number.
+  // Padding, which must not be the largest score. Its weight becomes e⁻⁸⁷, which is part of the sum, and of no other number.
   for (let at = scores + length * FLOAT; at < end; at += FLOAT) store<f32>(at, -1e30);
   let largest = f32x4.splat(-1e30);
   for (let at = scores; at < end; at += 16) largest = f32x4.max(largest, v128.load(at));
@@ -60,10 +60,10 @@ function weighValues(values: usize, length: i32, total: f32, to: usize): void {
   storeFour(to + 64, f32x4.mul(c4, inverse), f32x4.mul(c5, inverse), f32x4.mul(c6, inverse), f32x4.mul(c7, inverse));
 }
 
-/** One text's attention: rows first … first + length of `qkv` → the same rows of `context`. */
+/** One text's attention, from rows first … first + length of `qkv` to the same rows of `context`. */
 export function attend(first: i32, length: i32): void {
   const padded = (length + 15) & ~15;
-  memory.fill(keysTransposed, 0, padded * HEAD_SIZE * FLOAT); // what no key fills is never rewritten
+  memory.fill(keysTransposed, 0, padded * HEAD_SIZE * FLOAT); // clears the padding, which is not written below
   for (let head = 0; head < HEADS; head++) {
     const queries = qkv + first * QKV_BYTES + head * HEAD_SIZE * FLOAT;
     const keys = queries + HIDDEN_BYTES, values = keys + HIDDEN_BYTES;

@@ -1,12 +1,12 @@
 /**
  * The forward pass of all-MiniLM-L6-v2, in AssemblyScript: TypeScript's syntax, compiled ahead of time to SIMD WebAssembly.
- * The files beside it are its stages; ../native/ is the same once more in C, for processors that do more at once.
- * The parameters lie in memory in the order that weights/convert.ts writes them; change the two together.
- * After any change run `bun plugins/local/kernel/build.ts`, which also notes the new file's sha256.
+ * The other files here are its stages; ../native/ is the same in C, for processors with wider SIMD.
+ * The parameters are in memory in the order in which weights/convert.ts writes them: change the two together.
+ * After any change run `bun plugins/local/kernel/build.ts`, which also writes the new file's sha256.
  *
- * The rule that everything here keeps: one token's numbers come from its own text only, by the same operations in the same
- * order wherever its row lies in the batch. A text's vector therefore has the same bits alone and in any company.
- * Only plain SIMD is used: relaxed SIMD may round differently from one CPU to the next.
+ * The rule for everything here: a token's numbers depend only on its own text, computed by the same operations in the same
+ * order wherever its row is in the batch. So a text's vector has the same bits alone and together with other texts.
+ * No relaxed SIMD, as it may round differently from one CPU to the next.
  */
 import { multiplyAdd, sumOf, sumOfSquares } from "./arithmetic";
 import { attend } from "./attention";
@@ -16,13 +16,13 @@ import {
   qkv, textLengths, tokenIds, top, VOCABULARY, wholePairs,
 } from "./memory";
 
-let parameters: usize; // those of all threads, who share the memory
+let parameters: usize; // shared by all threads
 
-/** Call once: takes new memory for batches of at most `maxTokens` tokens. The parameters, at `from`, are those of all threads. */
+/** Call once per thread: allocates memory for batches of at most `maxTokens` tokens. `from` is where the parameters of all threads are. */
 export function reserve(from: usize, maxTokens: i32): void {
   parameters = from;
-  layOut(maxTokens, 0); // tells how much
-  const page = memory.grow(<i32>((top + 0xffff) >> 16)); // no other thread gets these pages
+  layOut(maxTokens, 0); // computes the size
+  const page = memory.grow(<i32>((top + 0xffff) >> 16)); // these pages are this thread's own
   if (page < 0) unreachable();
   layOut(maxTokens, <usize>page << 16);
 }
@@ -31,7 +31,7 @@ export function tokenIdsAt(): usize { return tokenIds; }
 export function textLengthsAt(): usize { return textLengths; }
 export function embeddingsAt(): usize { return embeddings; }
 
-/** hidden[token] = word embedding (int8 row × its scale) + position embedding (f32, the constant token type added in). */
+/** hidden[token] = word embedding (int8 row × its scale) + position embedding (f32, which includes the constant token type). */
 function lookUpEmbeddings(texts: i32, words: usize, wordScales: usize, positions: usize): void {
   for (let text = 0, token = 0; text < texts; text++) {
     const length = lengthOf(text);
@@ -53,7 +53,7 @@ function lookUpEmbeddings(texts: i32, words: usize, wordScales: usize, positions
 }
 
 /**
- * Each row of `hidden` to mean 0 and variance 1, times the gain, plus the bias.
+ * Scales each row of `hidden` to mean 0 and variance 1, times the gain, plus the bias.
  * @returns the address after the gain and the bias (f32 [HIDDEN] each)
  */
 function normaliseLayer(tokens: i32, gain: usize): usize {
@@ -70,7 +70,7 @@ function normaliseLayer(tokens: i32, gain: usize): usize {
   return bias + HIDDEN_BYTES;
 }
 
-/** embeddings[text] = its tokens' rows summed, at unit length: the mean's division would cancel out. */
+/** embeddings[text] = the sum of its tokens' rows, scaled to length 1. The mean would give the same, so there is no division. */
 function pool(texts: i32): void {
   for (let text = 0, row = hidden; text < texts; text++) {
     const length = lengthOf(text), embedding = embeddings + text * HIDDEN_BYTES;
@@ -83,12 +83,12 @@ function pool(texts: i32): void {
   }
 }
 
-/** Embeds `texts` texts: ids at `tokenIdsAt()`, lengths (1 … 256 each) at `textLengthsAt()`; vectors come at `embeddingsAt()`. */
+/** Embeds `texts` texts: ids at `tokenIdsAt()`, lengths (1 … 256 each) at `textLengthsAt()`; writes vectors to `embeddingsAt()`. */
 export function embed(texts: i32): void {
   let tokens = 0;
   for (let text = 0; text < texts; text++) tokens += lengthOf(text);
   const rows = wholePairs(tokens);
-  // An odd batch has a spare row, which goes through the linear layers too: zeros, not an earlier batch's leavings.
+  // With an odd number of tokens there is one more row, which also goes through the linear layers: it is cleared of earlier numbers.
   memory.fill(hidden + tokens * HIDDEN_BYTES, 0, (rows - tokens) * HIDDEN_BYTES);
   memory.fill(context + tokens * HIDDEN_BYTES, 0, (rows - tokens) * HIDDEN_BYTES);
   const wordScales = parameters + aligned(VOCABULARY * HIDDEN), positions = wordScales + aligned(VOCABULARY * FLOAT);

@@ -1,6 +1,6 @@
 /**
- * Linear layers: activations quantised to whole numbers, times packed int8 weights, scaled back.
- * What changes a number here must change in ../native/linear.h too; how weights are packed, in ../../weights/convert.ts.
+ * Linear layers: activations are quantised to integers, multiplied by packed int8 weights, and scaled back.
+ * Change ../native/linear.h too if a change alters a number, and ../../weights/convert.ts if it alters how weights are packed.
  */
 import { gelu, largestLane, multiplyAdd } from "./arithmetic";
 import { FLOAT, PANEL, quantised, quantisedScales, widePanel } from "./memory";
@@ -11,7 +11,7 @@ import { FLOAT, PANEL, quantised, quantisedScales, widePanel } from "./memory";
  */
 const ACTIVATION_LIMIT: f32 = 8191;
 
-/** f32 rows [token][columns] → int16, each row scaled by its own largest number, never by its neighbours'. */
+/** Quantises f32 rows [token][columns] to int16, each row scaled by its own largest absolute value. */
 export function quantise(rows: usize, tokens: i32, columns: i32): void {
   for (let token = 0; token < tokens; token++) {
     const row = rows + token * columns * FLOAT;
@@ -30,7 +30,7 @@ export function quantise(rows: usize, tokens: i32, columns: i32): void {
   }
 }
 
-/** What becomes of a linear layer's sums: stored, passed through GELU, or added to what the place holds (the residual). */
+/** What happens to a linear layer's result: it is stored, passed through GELU and stored, or added to the value there (the residual). */
 export const STORE: i32 = 0, GELU: i32 = 1, ADD: i32 = 2;
 @inline function finish(to: usize, sums: v128, tokenScale: v128, scales: usize, biases: usize, ending: i32): void {
   let value = multiplyAdd(f32x4.convert_i32x4_s(sums), f32x4.mul(tokenScale, v128.load(scales)), v128.load(biases));
@@ -46,7 +46,7 @@ export const STORE: i32 = 0, GELU: i32 = 1, ADD: i32 = 2;
   finish(to + 48, s3, token, scales + 48, biases + 48, ending);
 }
 
-/** A panel of weights from int8 to int16, once for all tokens: in the inner loop it would cost a tenth of the time. */
+/** Widens a panel of weights from int8 to int16, once for all tokens: in the inner loop it would take a tenth of the time. */
 function widen(panel: usize, panelEnd: usize): void {
   for (let to = widePanel; panel < panelEnd; panel += 8, to += 16) v128.store(to, v128.load_ext<i8>(panel));
 }
@@ -58,9 +58,9 @@ function widen(panel: usize, panelEnd: usize): void {
  *
  *   outputs 0-15:  o0i0 o0i1 o1i0 o1i1 … o15i0 o15i1 | o0i2 o0i3 o1i2 … o15i3 | … ; then outputs 16-31
  *
- * One load gives four outputs × two inputs, one splat a token's same two inputs, dot_i16x8 four sums of two products.
+ * One load reads four outputs × two inputs, one splat the same two inputs of a token, and dot_i16x8 computes four sums of two products.
  * The block is 2 tokens × 16 outputs: eight accumulators, four weights and a splat stay in the sixteen SIMD registers of x86.
- * Larger blocks and unrolling were measured slower: registers spill.
+ * Larger blocks and unrolling were measured to be slower, as registers spill.
  * @returns the address after the weights, the scales (f32 [output]) and the biases (f32 [output])
  */
 export function linear(tokens: i32, inputs: i32, weights: usize, outputs: i32, to: usize, ending: i32): usize {
@@ -72,7 +72,7 @@ export function linear(tokens: i32, inputs: i32, weights: usize, outputs: i32, t
     widen(panel, panel + PANEL * inputs);
     for (let token = 0; token < tokens; token += 2) {
       let a0 = i32x4.splat(0), a1 = a0, a2 = a0, a3 = a0; // the first token's sums
-      let b0 = a0, b1 = a0, b2 = a0, b3 = a0; // the second's
+      let b0 = a0, b1 = a0, b2 = a0, b3 = a0; // the second token's
       let a = quantised + token * inputs * sizeof<i16>();
       let b = a + inputs * sizeof<i16>();
       for (let w = widePanel; w < wideEnd; w += 64, a += 4, b += 4) {
