@@ -13,10 +13,10 @@ export const ENTRY_POINTS = [
   "plugins/local/worker.ts",
 ];
 
-/** What `--target` takes, as Bun names them. A target is the system it runs on, not the one it is built on. */
+/** The values of `--target`, with Bun's names: the system that the executable runs on, not the one that builds it. */
 const TARGETS = [
   "bun-linux-x64",
-  // For processors without AVX2: Bun's own code needs it otherwise.
+  // For processors without AVX2, which Bun's other builds need.
   "bun-linux-x64-baseline",
   "bun-linux-x64-musl",
   "bun-linux-x64-musl-baseline",
@@ -37,17 +37,17 @@ export function targetOf(name: string): Target {
   throw new Error(`no target "${name}"; there are ${TARGETS.map((known) => known.slice(4)).join(", ")}`);
 }
 
-/** The functions that a start runs, and those of a first request (record-order.ts): their bytecode lies together, so that less of it is read. */
+/** The functions that run at the start and at a first request (record-order.ts). Their bytecode is put together, so that less of it is read. */
 export const ORDER_FILE = ".ci/bytecode.order";
 
-/** How much later code is compiled by the JIT while the executable starts, which is code that runs once. src/command-line.ts ends that. */
+/** The factor by which the JIT compiles later during the start, as that code runs only once. src/command-line.ts resets it. */
 const START_JIT_SCALE = 50;
 
 /** @returns the path of the executable */
 export async function build(outfile: string, target?: Target): Promise<string> {
   const folder = dirname(outfile);
   await mkdir(folder, { recursive: true });
-  // Bun leaves copies of the source maps beside it, which are inside as well.
+  // Bun writes copies of the source maps next to the executable, which has them inside as well.
   const scratch = await mkdtemp(join(folder, ".build-"));
   try {
     const made = join(scratch, basename(outfile));
@@ -69,12 +69,12 @@ async function compile(outfile: string, target: Target | undefined): Promise<voi
     "--bytecode",
     `--bytecode-order=${ORDER_FILE}`,
     `--compile-jit-policy=${START_JIT_SCALE}`,
-    // A command reads its own modules only.
+    // Each command loads only its own modules.
     "--splitting",
-    // As CommonJS, bytecode's default, import.meta would be the building machine's paths, written into the executable.
+    // In CommonJS, the default for bytecode, import.meta would have the paths of the machine that built the executable.
     "--format=esm",
     "--sourcemap=inline",
-    // The folder that a user starts it in is not ours: its .env and bunfig.toml (which can run code) must not be read.
+    // The folder in which a user starts it may have an .env and a bunfig.toml (which can run code): they must not be read.
     "--no-compile-autoload-dotenv",
     "--no-compile-autoload-bunfig",
     "--define",

@@ -1,6 +1,6 @@
 /**
- * `bun run check`: types, lint, all tests; ends with the line `N passed, N failed`. Types and lint count as one test each.
- * A new kind of check is a line of STEPS.
+ * `bun run check`: types, lint and all tests; the last line is `N passed, N failed`. Types and lint count as one test each.
+ * To add a kind of check, add a line to STEPS.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,20 +34,20 @@ async function asOneTest(name: string, command: readonly string[]): Promise<Tall
 interface Report {
   readonly tests: number;
   readonly skipped: number;
-  /** "FILE: NAME" of each test that failed, as often as it did. */
+  /** "FILE: NAME", once for each failure. */
   readonly failures: readonly string[];
 }
 
-/** Names to be listed at the end, where whoever reads only the last lines finds them. */
+/** Names that are listed at the end, for those who read only the last lines. */
 const notSteady: string[] = [];
 const failures: string[] = [];
 
-/** A run with more failed files than so many is broken, not unsteady. */
+/** With more failed files than this the run is broken, not flaky, and nothing is run again. */
 const FILES_AGAIN_MAX = 6;
 
 /**
- * Bun's own closing line is for people; the counts are read from its junit report. The files of tests that fail are run once more, alone:
- * what passes then is listed as unsteady at the end, to be mended.
+ * The counts come from Bun's JUnit report. Files with failed tests are run once more, by themselves; tests that pass then are listed at the end
+ * as flaky, and must be fixed.
  */
 async function tests(
   name: string,
@@ -74,7 +74,7 @@ async function tests(
   return { passed: passed + Math.max(0, first.failures.length - again.length), failed: again.length };
 }
 
-/** @returns undefined where a file did not even load: that fails the run, but is not in the report */
+/** @returns undefined if a file did not load: that fails the run, but is not in the report */
 async function testOnce(
   name: string,
   paths: readonly string[],
@@ -85,7 +85,7 @@ async function testOnce(
     process.execPath,
     "test",
     ...paths,
-    // For a busy machine: no test waits, some compute.
+    // Long, for a busy machine: no test sleeps, but some compute for long.
     "--timeout=120000",
     "--reporter=junit",
     `--reporter-outfile=${report}`,
@@ -104,7 +104,7 @@ async function testOnce(
 const attribute = (attributes: string, name: string) =>
   new RegExp(` ${name}="([^"]*)"`).exec(attributes)?.[1] ?? "";
 
-/** What reads replies, and the model inside; nor is there machine code of ours then (src/native/). */
+/** Tests of code that uses SIMD: reading replies, and the model inside. Our machine code (src/native/) is not used then either. */
 const WITHOUT_SIMD = [
   "test/native",
   "test/replies",
@@ -115,7 +115,7 @@ const WITHOUT_SIMD = [
 
 const OPENER = join(folder, "test/gateway.ts");
 
-/** Whether a test file opens a gateway in its own process: it imports the opener, itself or by a helper. */
+/** Whether a test file opens a gateway in its own process: it imports the opener, directly or through a helper. */
 function opensGateway(path: string, seen = new Set<string>()): boolean {
   if (path === OPENER) return true;
   if (seen.has(path) || !path.startsWith(join(folder, "test/")) || !existsSync(path)) return false;
@@ -124,11 +124,11 @@ function opensGateway(path: string, seen = new Set<string>()): boolean {
   return imports.some(([, name = ""]) => opensGateway(`${join(dirname(path), name)}.ts`, seen));
 }
 
-/** Of these wings, what opens a database is run once more with PostgreSQL behind it, where there is one (.ci/postgres.sh). test/stores has its own way to both. */
+/** Tests of these wings that open a database run once more on PostgreSQL, if there is one (.ci/postgres.sh). test/stores runs on both by itself. */
 const ON_BOTH = /^test\/(?:(?:admin|books|callers|door|request)\/|batches\/batches\.test)/;
 /**
- * They open a gateway for each of hundreds of cases, or of cases drawn at random, about vectors alone; say when something has happened by turns
- * of the event loop (recall-under-way); or have a `sleep` that takes no time (recent-notices), by which the server would be polled without end.
+ * Files that run on SQLite only: they open a gateway for hundreds of cases that are about vectors alone; count turns of the event loop
+ * (recall-under-way); or have a `sleep` that takes no time (recent-notices), which would poll the server without end.
  */
 const ON_SQLITE_ALONE = /\/(?:own-vector|vector-fields|recall-under-way|recent-notices)\.test\.ts$/;
 
@@ -153,7 +153,7 @@ const STEPS: readonly (() => Promise<Tally>)[] = [
     process.env.EMBEDGATE_TEST_POSTGRES === undefined
       ? { passed: 0, failed: 0 }
       : tests("tests on PostgreSQL", onPostgres(), { EMBEDGATE_TEST_DATABASE: "postgres" }),
-  // As on a processor without AVX, where JavaScriptCore has no SIMD in WebAssembly.
+  // Like a processor without AVX, where JavaScriptCore has no SIMD in WebAssembly.
   () => tests("tests without SIMD", WITHOUT_SIMD, { BUN_JSC_useWasmSIMD: "false" }),
 ];
 

@@ -1,6 +1,6 @@
 /**
- * Builds the executable, starts it in an empty folder with a key, and runs each real client against it; ends with `N passed, N failed`.
- * A new client is a line of CLIENTS. PYTHON names an interpreter that has the packages of .ci/run.
+ * Builds the executable, starts it in an empty folder with a key, and runs each real client against it; the last line is `N passed, N failed`.
+ * To add a client, add a line to CLIENTS. PYTHON is the path of an interpreter with the packages of .ci/clients.txt.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,9 +33,9 @@ const CLIENTS: Readonly<Record<string, (url: string, key: string, secureUrl: str
   "voyageai for Node": (url, key) => ["node", client("voyage_node.mjs"), url, key],
   "mistralai for Python": (url, key) => [python, client("mistral_python.py"), url, key],
   "@mistralai/mistralai for Node": (url, key) => ["node", client("mistral_node.mjs"), url, key],
-  // It starts gateways of its own, and stands where Amazon does.
+  // It starts its own gateways, and plays Amazon's servers.
   "botocore for Python": () => [python, client("bedrock_botocore.py"), executable],
-  // It runs a bulk job of its own.
+  // It runs its own bulk job.
   "readers of vectors in Python": () => [python, client("embed_readers.py"), executable],
   "LangChain for Python: Ollama, Hugging Face, OpenAI": (url, key) => [
     ...[python, client("langchain_python.py"), url, key],
@@ -48,19 +48,19 @@ const CLIENTS: Readonly<Record<string, (url: string, key: string, secureUrl: str
     ...[python, client("aws_python.py"), url, key, secureUrl],
   ],
   curl: (url, key) => ["bash", client("curl.sh"), url, key],
-  // Elsewhere they are left out, where Python has no `openai`.
+  // `bun run check` skips them where Python has no `openai`.
   "Python of the docs": () => [
     ...["env", "-C", folder, process.execPath, "test", "test/docs/blocks.test.ts"],
     ...["--timeout=120000", "-t", "python"],
   ],
   schemathesis: (url, key) => schemathesis(url, key, "exclude", 200),
-  // They come last: each may take from the key, or from its workspace, what all else needs.
+  // These come last, as they may change the key or its workspace, which the other clients need.
   "schemathesis on its own key": (url, key) => schemathesis(url, key, "include", 20),
 };
 
 /**
- * Operations after which the key that asks may be no good any more, so that all answers would be 401, 402 or 404, as documented; and a DELETE
- * after which something is still there: the space's next reference.
+ * Operations that may invalidate the key that calls them, so that all later answers would be 401, 402 or 404, as documented; and a DELETE after
+ * which the object exists again, as the space's next reference is taken.
  */
 const LEFT_FOR_LAST = [
   "adminForgetSpace",
@@ -73,8 +73,8 @@ const LEFT_FOR_LAST = [
 ];
 
 /**
- * Requests right and wrong by the published document, and whether the answers are what it says. A right request may still be refused: its
- * model id is made up.
+ * Sends requests that are valid or invalid by the OpenAPI document, and checks the answers against it. A valid request may still be refused, as
+ * its model id is made up.
  */
 function schemathesis(url: string, key: string, how: "include" | "exclude", examples: number): string[] {
   return [
@@ -93,7 +93,7 @@ const { cert, key: privateKey } = authority.sign("localhost");
 await Bun.write(inScratch("ca.pem"), authority.ca);
 await Bun.write(inScratch("cert.pem"), cert);
 await Bun.write(inScratch("key.pem"), privateKey);
-// The reference vectors are of texts cut to 256 tokens. The last three ids are for clients of Amazon's.
+// The reference vectors were made from texts cut to 256 tokens. The last three ids are for Amazon's clients.
 const routingFile = (tls = "") => `
 server: { default_model: all-MiniLM-L6-v2${tls} }
 providers: { local: { plugin: local } }
@@ -135,7 +135,7 @@ let passed = 0;
 let failed = 0;
 for (const [name, command] of Object.entries(CLIENTS)) {
   const running = Bun.spawn(command(plain.url, key, secure.url), {
-    // What a client leaves behind goes with the folder.
+    // Files that a client leaves are deleted with this folder.
     cwd: scratch,
     env: { ...process.env, SSL_CERT_FILE: inScratch("ca.pem"), AWS_CA_BUNDLE: inScratch("ca.pem") },
     stdin: "ignore",

@@ -1,6 +1,6 @@
 /**
- * The tables of docs/ that are made from the source: the routing file's schema, the plugins' options, the catalogue, the dialects, the wires.
- * What a table says is a description in the source; how it is laid out is here.
+ * The tables of docs/ that are generated from the source: the routing file's schema, the plugins' options, the catalogue, the dialects, the
+ * wires. Change the texts of a table at the descriptions in the source, and its layout here.
  */
 import { KindGuard, type TObject, type TSchema } from "@sinclair/typebox";
 import { PLUGINS } from "../plugins/index";
@@ -26,7 +26,7 @@ function table(head: Row, rows: readonly Row[]): string {
 const code = (value: unknown) => `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
 const count = (value: number) => value.toLocaleString("en-US");
 
-/** Each section of the routing file with all its keys; what is itself a section is only named in the table above it. */
+/** A table for each section of the routing file with all its keys; a key that is itself a section has its own table. */
 export function routingFileTables(): string {
   const blocks: string[] = [];
   const section = (place: string, schema: TObject): void => {
@@ -52,11 +52,11 @@ export function routingFileTables(): string {
   return blocks.join("\n\n");
 }
 
-/** Whether its keys need words of their own. */
+/** Whether the keys of an object have descriptions, and so need a table of their own. */
 const isSection = ({ properties }: TObject) =>
   Object.values(properties).some((property) => meaning(property) !== "");
 
-/** The object in a key's schema, and how its own keys are written below it. */
+/** The object in a key's schema, and the suffix with which its keys are written. */
 function sectionIn(schema: TSchema): { readonly schema: TObject; readonly suffix: string } | undefined {
   if (KindGuard.IsObject(schema)) return { schema, suffix: "" };
   if (KindGuard.IsUnion(schema)) return schema.anyOf.map(sectionIn).find((found) => found !== undefined);
@@ -105,7 +105,7 @@ const meaning = (schema: TSchema) => {
   return typeof about === "string" ? about : "";
 };
 
-/** Of every plugin that is in the executable: its own keys in a provider's entry. */
+/** The options of each built-in plugin: its own keys in a provider's entry. */
 export function optionsTables(): string {
   const host = createHost(realOutside);
   return Object.entries(PLUGINS)
@@ -140,7 +140,7 @@ export function optionsTables(): string {
     .join("\n\n");
 }
 
-/** A row for each model whose facts the executable carries. */
+/** A row for each model of the catalogue. */
 export function modelsTable(): string {
   const rows = CATALOGUE.map(({ plugin, model, facts }): Row => {
     const sizes = facts.dimensions_allowed;
@@ -222,7 +222,7 @@ export function dialectsTable(): string {
   return table(["policy", ...records.map(([name]) => code(name))], rows);
 }
 
-/** The paths of every wire, by section of the published document. */
+/** The paths of every wire, by section of the OpenAPI document. */
 export function wiresTable(): string {
   const rows = WIRES.flatMap(({ tag, paths }) =>
     paths

@@ -1,6 +1,6 @@
 /**
- * `bun run docs`: writes the tables of docs/ that the source already holds, between the marks that name them; a test says when it is due.
- * A new table is a line of TABLES and a pair of marks in a page: `<!-- bun run docs: NAME -->` and `<!-- end -->`.
+ * `bun run docs`: writes the generated tables of docs/ between the marks that name them; a test fails while they are out of date.
+ * To add a table, add a line to TABLES and a pair of marks to a page: `<!-- bun run docs: NAME -->` and `<!-- end -->`.
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -34,7 +34,7 @@ const TABLES: Readonly<Record<string, () => string>> = {
 
 const MARKS = /<!-- bun run docs: ([a-z ]+) -->\n[\s\S]*?<!-- end -->/g;
 
-/** Every page with its tables as the source has them now, by its file's name. */
+/** Each page by its file's name: as it is now, and with up-to-date tables (`right`). */
 export function pages(): ReadonlyMap<string, { readonly now: string; readonly right: string }> {
   const names = readdirSync(FOLDER).filter((name) => name.endsWith(".md"));
   return new Map(

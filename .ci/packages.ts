@@ -1,6 +1,6 @@
 /**
- * Which packages the executable carries, as the bundler sees it: by the sources that its maps name, and by the assets of ASSETS. From this
- * come src/commands/licenses/packages.json (`bun run docs`) and the SBOM.
+ * Finds the packages in the executable from the sources named in the bundler's source maps, and from ASSETS. It is the source of
+ * src/commands/licenses/packages.json (`bun run docs`) and of the SBOM.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,10 +13,10 @@ import { ENTRY_POINTS } from "./build";
 const ROOT = join(import.meta.dir, "..");
 export const PACKAGES_FILE = join(ROOT, "src/commands/licenses/packages.json");
 
-/** Carried as files, so that no map names them. */
+/** Packages that are included as files, so that no source map names them. */
 const ASSETS = ["swagger-ui-dist"];
 
-/** Carried as the text that src/dashboard/bundle.ts makes of it. */
+/** Included as a bundle that src/dashboard/bundle.ts makes. */
 const DASHBOARD = "src/dashboard/page/main.tsx";
 
 const SourceMap = Type.Object({ sources: Type.Array(Type.String()) });
@@ -63,7 +63,7 @@ async function mapsOf(
   return outputs.filter(({ kind }) => kind === "sourcemap").map(({ path }) => path);
 }
 
-/** Files that hold a licence, or what it asks to be told. */
+/** Files with a licence or a notice that it requires. */
 const LICENSE_FILE = /^(?:licen[cs]e|copying|notice)|\.LICENSE\.txt$/i;
 
 function packageAt(path: string): CarriedPackage {
@@ -80,5 +80,5 @@ function packageAt(path: string): CarriedPackage {
   return { name, version, license, texts: [...new Set(texts)] };
 }
 
-/** The file as it has to be. */
+/** The contents that packages.json must have. */
 export const packagesText = async () => `${JSON.stringify(await carriedPackages(), null, 2)}\n`;

@@ -1,6 +1,6 @@
 /**
- * The types that `embedgate plugin init` writes: the contract of src/plugin.ts as one file that needs no clone. What it takes from the
- * domain is written out here; `bun run docs` writes src/commands/plugin-start/types.txt, and a test says when it is due.
+ * The types that `embedgate plugin init` writes: the contract of src/plugin.ts as one file that works without a clone. Types from the domain are
+ * written into it. `bun run docs` writes src/commands/plugin-start/types.txt; a test fails while it is out of date.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -35,7 +35,7 @@ export function pluginTypes(): string {
   ].join("\n");
 }
 
-/** A schema as TypeScript has it. */
+/** A schema as a TypeScript type. */
 function written(schema: TSchema): string {
   if (KindGuard.IsUnion(schema)) return schema.anyOf.map(written).join(" | ");
   if (KindGuard.IsLiteral(schema)) return JSON.stringify(schema.const);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A PostgreSQL of the tests' own, in a temporary folder, which ends with them: `source .ci/postgres.sh FOLDER`, then `stop_postgres`.
-# Installs Debian's where the machine has none. What it says, the tests read: EMBEDGATE_TEST_POSTGRES, EMBEDGATE_TEST_POSTGRES_RESTART.
+# Starts a PostgreSQL for the tests in a temporary folder: `source .ci/postgres.sh FOLDER`, and at the end `stop_postgres`.
+# Installs Debian's if the machine has none. It sets EMBEDGATE_TEST_POSTGRES and EMBEDGATE_TEST_POSTGRES_RESTART, which the tests read.
 find_postgres() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1; }
 postgres_bin=$(find_postgres)
 if [ -z "$postgres_bin" ]; then
@@ -17,7 +17,7 @@ if [ -n "$postgres_bin" ]; then
   if [ "$(id -u)" = 0 ]; then chmod 711 "$1" && chown postgres "$postgres_data"; fi
   postgres_port=$((20000 + RANDOM % 10000))
   postgres_start="$postgres_bin/pg_ctl -D $postgres_data -l $postgres_data/log -w"
-  # Nothing of it is to outlive the tests, so the disk is not waited for.
+  # The data need not survive the tests, so nothing waits for the disk.
   if as_postgres "$postgres_bin/initdb" -D "$postgres_data" -U postgres -A trust --no-sync >/dev/null &&
     printf '%s\n' "port = $postgres_port" "listen_addresses = '127.0.0.1'" "unix_socket_directories = ''" "fsync = off" "max_connections = 200" \
       | as_postgres tee -a "$postgres_data/postgresql.conf" >/dev/null &&

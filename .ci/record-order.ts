@@ -1,13 +1,13 @@
 /**
- * `bun .ci/record-order.ts`: writes bytecode.order anew, by which build.ts lays out the bytecode. It builds, starts the executable, asks for
- * one embedding, and keeps the names (hashes) of the functions that ran. An old file is no fault: what it does not know lies behind the rest.
+ * `bun .ci/record-order.ts`: writes bytecode.order, the order in which build.ts lays out the bytecode. It builds and starts the executable,
+ * requests one embedding, and records the names (hashes) of the functions that ran. An outdated file is harmless: other functions follow last.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build, ORDER_FILE } from "./build";
 
-/** Strings and constants differ from run to run, and leaving them out costs nothing that was seen. */
+/** Strings and constants differ from run to run. Leaving them out made no measurable difference. */
 const LEFT_OUT = /^[KS] .*\n/gm;
 
 const folder = mkdtempSync(join(tmpdir(), "embedgate-order-"));

@@ -1,6 +1,6 @@
 /**
- * `bun run release [--target linux-arm64 …]`: all that a release consists of, in dist/release: executables, Debian packages, an image in
- * OCI's layout, the SBOM, and SHA256SUMS of them. The same commit and Bun give the same bytes. A new target is a line of TARGETS.
+ * `bun run release [--target linux-arm64 …]`: makes all files of a release in dist/release: executables, Debian packages, an image in OCI's
+ * layout, the SBOM, and their SHA256SUMS. The same commit and Bun give the same bytes. To add a target, add it to TARGETS.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
@@ -22,14 +22,14 @@ const TARGETS = [
   "linux-arm64-musl",
 ];
 
-/** Packages and images are for whatever machine of the kind: not all x86-64 servers and virtual machines have AVX2. */
+/** Packages and images use the baseline build, as not all x86-64 servers and virtual machines have AVX2. */
 const PACKAGED = [
   { target: "linux-x64-baseline", architecture: "amd64", libraries: "/lib/x86_64-linux-gnu" },
-  // Debian's package libc6-arm64-cross has it on other processors.
+  // On other processors it comes from Debian's package libc6-arm64-cross.
   { target: "linux-arm64", architecture: "arm64", libraries: "/usr/aarch64-linux-gnu/lib" },
 ] as const;
 
-/** Of the last commit, or what SOURCE_DATE_EPOCH says (reproducible-builds.org). */
+/** The time of the last commit, or SOURCE_DATE_EPOCH (reproducible-builds.org). */
 export function releaseDate(): Date {
   const told = process.env.SOURCE_DATE_EPOCH;
   const git = Bun.spawnSync(["git", "log", "-1", "--format=%ct"], { cwd: import.meta.dir });

@@ -1,21 +1,21 @@
 /**
- * Archives that are the same bytes for the same content: names sorted by whoever gives them, owners by number, one time for all files.
+ * Archives that have the same bytes for the same content: numeric owners, and one time for all files. The caller sorts the names.
  */
 import { gzipSync } from "node:zlib";
 import { pack } from "tar-stream";
 
 export interface Entry {
-  /** As it stands in the archive, such as ./usr/bin/embedgate; with a slash at the end it is a folder. */
+  /** The path in the archive, such as ./usr/bin/embedgate; a folder ends with a slash. */
   readonly path: string;
   readonly mode: number;
-  /** A link leads to `to`. */
+  /** A link has `to`, its target, instead of `content`. */
   readonly content?: Uint8Array | string;
   readonly to?: string;
-  /** User and group, by number; 0 where it is left out. */
+  /** The number of the user and the group; left out: 0. */
   readonly owner?: number;
 }
 
-/** @param at what every file is dated by */
+/** @param at the date of every file */
 export async function tarGz(entries: readonly Entry[], at: Date): Promise<Buffer> {
   const tar = pack();
   const chunks: Uint8Array[] = [];
@@ -47,11 +47,11 @@ export async function tarGz(entries: readonly Entry[], at: Date): Promise<Buffer
   }
   tar.finalize();
   await read;
-  // Its header has no time and no name.
+  // gzip's header has no time and no name.
   return gzipSync(Buffer.concat(chunks), { level: 6 });
 }
 
-/** The folders that paths lie in, each before what is in it. */
+/** Adds the folders of all paths, each before its contents. */
 export function withFolders(files: readonly Entry[], folders: readonly Entry[] = []): readonly Entry[] {
   const all = new Map(folders.map((folder) => [folder.path, folder]));
   for (const { path } of [...folders, ...files]) {
@@ -65,7 +65,7 @@ export function withFolders(files: readonly Entry[], folders: readonly Entry[] =
   return [...all.values()].filter(({ path }) => path !== "/").toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-/** The format of `ar`, which a Debian package is: deb(5). */
+/** The `ar` format of Debian packages: deb(5). */
 export function ar(members: readonly (readonly [name: string, content: Uint8Array])[], at: Date): Buffer {
   const parts: Uint8Array[] = [Buffer.from("!<arch>\n")];
   for (const [name, content] of members) {

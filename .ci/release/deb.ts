@@ -1,6 +1,6 @@
 /**
- * A Debian package of an executable: its files, the scripts of .ci/release/scripts, and the archive around them (deb(5)). It needs no
- * tool of Debian's, so that it can be made anywhere, and is the same bytes for the same executable.
+ * Makes a Debian package of an executable: its files, the scripts of .ci/release/scripts, and the archive around them (deb(5)). It needs none of
+ * Debian's tools, so it works on any system, and gives the same bytes for the same executable.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -51,7 +51,7 @@ function filesOf(executable: Uint8Array, version: string): Entry[] {
   return [
     text(`.${PACKAGE_EXECUTABLE}`, executable, 0o755),
     text(`.${PACKAGE_UNIT}`, unitText(PACKAGE_EXECUTABLE)),
-    // The group that may read it is made by postinst.
+    // postinst creates the group that may read it.
     text(`.${ROUTING_FILE}`, FIRST_ROUTING_FILE, 0o640),
     text("./usr/share/bash-completion/completions/embedgate", SHELLS.bash(program)),
     text("./usr/share/zsh/vendor-completions/_embedgate", SHELLS.zsh(program)),
@@ -65,7 +65,7 @@ function filesOf(executable: Uint8Array, version: string): Entry[] {
   ];
 }
 
-/** In deb-control(5). */
+/** The format is described in deb-control(5). */
 const controlText = (architecture: string, version: string, kilobytes: number) => `Package: embedgate
 Version: ${version}
 Architecture: ${architecture}

@@ -1,4 +1,4 @@
-/** What an executable of Linux needs to be started, as its file says: the loader and the shared libraries (ELF-64, little-endian; elf(5)). */
+/** Reads from a Linux executable which loader and shared libraries it needs (ELF-64, little-endian; elf(5)). */
 
 const PT_LOAD = 1;
 const PT_DYNAMIC = 2;

@@ -1,6 +1,6 @@
 /**
- * An image as a folder in OCI's layout (opencontainers/image-spec 1.1: image-layout.md), made without a container engine: the executable,
- * the loader and the libraries that it needs, a user of its own, and /data. What deploy/Dockerfile says, this does too.
+ * Makes an image as a folder in OCI's layout (opencontainers/image-spec 1.1: image-layout.md), without a container engine: the executable, the
+ * loader and the libraries that it needs, its own user, and /data. Keep it in step with deploy/Dockerfile.
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -8,13 +8,13 @@ import { gunzipSync } from "node:zlib";
 import { type Entry, tarGz, withFolders } from "./archive";
 import { needsOf } from "./elf";
 
-/** As in deploy/Dockerfile. */
+/** The same as in deploy/Dockerfile. */
 const USER = 10001;
 
 export interface Platform {
   readonly architecture: "amd64" | "arm64";
   readonly executable: Uint8Array;
-  /** Where the C library of that processor lies here. */
+  /** The folder on this machine with that processor's C library. */
   readonly libraries: string;
 }
 
@@ -88,7 +88,7 @@ export async function oci(
   writeFileSync(join(folder, "oci-layout"), JSON.stringify({ imageLayoutVersion: "1.0.0" }));
 }
 
-/** The loader has its place in the executable; it looks for libraries in /lib and beside it. */
+/** The executable names the loader's path; the loader looks for libraries in /lib and in its own folder. */
 function rootOf(executable: Uint8Array, libraries: string): readonly Entry[] {
   const { loader, libraries: needed } = needsOf(executable);
   const names = [...new Set(needed)].filter((name) => name !== basename(loader)).sort();
@@ -114,7 +114,7 @@ function rootOf(executable: Uint8Array, libraries: string): readonly Entry[] {
   const folders: Entry[] = [
     { path: "data/", mode: 0o700, owner: USER },
     { path: "tmp/", mode: 0o1777 },
-    // Where a runtime mounts what the system gives: with a read-only root it cannot make them.
+    // The container runtime mounts these; with a read-only root it cannot create them.
     ...["dev/", "proc/", "sys/"].map((path) => ({ path, mode: 0o755 })),
   ];
   return withFolders(files, folders);

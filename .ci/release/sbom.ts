@@ -1,10 +1,9 @@
 /**
- * The software bill of materials, in CycloneDX 1.6 (cyclonedx.org/docs/1.6/json): every package that the bundler put into the executable,
- * Bun, and the model inside.
+ * The software bill of materials, in CycloneDX 1.6 (cyclonedx.org/docs/1.6/json): every package in the executable, Bun, and the model inside.
  */
 import { allLicenses, type CarriedPackage } from "../../src/commands/licenses";
 
-/** @param at of the release: the same release has the same bytes */
+/** @param at the date of the release, so that the same release has the same bytes */
 export function sbom(at: Date): string {
   const [own, ...carried] = allLicenses().map(component);
   const version = own?.version ?? "";
@@ -56,7 +55,7 @@ function component({ name, version, license }: CarriedPackage) {
   };
 }
 
-/** Of version 8, RFC 9562: bits of our own choice. */
+/** A UUID of version 8 (RFC 9562), whose bits can be chosen freely. */
 function uuidOf(hex: string): string {
   const variant = ((Number.parseInt(hex[16] ?? "0", 16) & 3) | 8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
