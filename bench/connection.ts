@@ -1,12 +1,12 @@
 /**
- * One HTTP/1.1 connection that asks again and again, straight on a socket: a load generator must cost less than what it loads.
- * It reads answers with a length and chunked ones; nothing else is expected of what is measured here.
+ * One HTTP/1.1 connection for many requests, directly on a socket: a load generator must cost less than the server that it measures.
+ * It reads answers with a Content-Length and chunked ones; the measured servers send no others.
  */
 import type { Socket } from "bun";
 
 export interface Reply {
   readonly status: number;
-  /** Valid until the next request. */
+  /** Only valid until the next request. */
   readonly body: Uint8Array;
 }
 
@@ -23,9 +23,9 @@ export async function connect(host: string, port: number): Promise<Connection> {
   let size = 0;
   let unsent: Uint8Array = new Uint8Array();
   let waiting = Promise.withResolvers<Reply>();
-  /** Where the body begins and how long it is; undefined until the head is there. */
+  /** The body's offset and length; undefined until the whole head has arrived. */
   let head: { status: number; bodyAt: number; length: number | "chunked" } | undefined;
-  /** Where a chunked body was read to, and where its chunks were moved to. */
+  /** How far a chunked body was read, and the end of the chunks that were moved together. */
   let chunkAt = 0;
   let bodyEnd = 0;
 
@@ -50,7 +50,7 @@ export async function connect(host: string, port: number): Promise<Connection> {
     bodyEnd = bodyAt;
   }
 
-  /** Moves whole chunks together. @returns whether the last one is there */
+  /** Moves complete chunks together. @returns whether the last one has arrived */
   function readChunks(): boolean {
     for (;;) {
       const lineEnd = received.subarray(0, size).indexOf(LINE_END, chunkAt);

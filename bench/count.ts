@@ -1,6 +1,6 @@
 /**
- * What one request makes: promises, closures and other objects, counted exactly, so that they do not creep back. The gateway runs from source
- * and collects nothing meanwhile. A further kind of request is an entry of ASKED, a further figure one of FIGURES.
+ * Counts the promises, closures and other objects that one request creates, exactly, so that an increase is noticed. The gateway runs from source
+ * with garbage collection off. To add a kind of request, add an entry to ASKED; to print another type, add it to FIGURES.
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ interface Asked {
   readonly says: string;
   readonly group: Group;
   readonly cache?: string;
-  /** No more of all objects, and of promises: what it came to, and a little. */
+  /** Upper bounds for all objects and for promises: the current figures and a small margin. */
   readonly objectsMax: number;
   readonly promisesMax: number;
 }
@@ -39,10 +39,10 @@ const ASKED: readonly Asked[] = [
   },
 ];
 
-/** Types that are printed by themselves. */
+/** Types that are printed separately. */
 const FIGURES = ["Promise", "Function", "JSLexicalEnvironment", "Array", "Object", "BigInt", "Map", "Set"];
 
-/** Compiled code puts some objects nowhere: counted once compilers have seen enough. */
+/** Compiled code does not allocate some objects, so counting begins after the compilers have warmed up. */
 const WARM_REQUESTS = 2_000;
 const FEW = 500;
 const MANY = 2_500;
@@ -50,7 +50,7 @@ const MANY = 2_500;
 type Counts = Readonly<Record<string, number>>;
 export type Ask = (target: { port: number; key: string }, group: Group, requests: number) => Promise<unknown>;
 
-/** @param ask sends so many requests, with texts that were not sent before */
+/** @param ask sends a number of requests, with texts that were not sent before */
 export async function countObjects(setting: Setting, ask: Ask): Promise<void> {
   for (const { says, group, cache, objectsMax, promisesMax } of ASKED) {
     const { folder, key } = await prepare({ ...setting, ...(cache !== undefined && { cache }) });
@@ -62,7 +62,7 @@ export async function countObjects(setting: Setting, ask: Ask): Promise<void> {
     const second = await gateway.counts();
     await ask(target, group, MANY);
     const third = await gateway.counts();
-    // What each load makes once (its connection, and the answers that are read in full) is in both.
+    // Objects that each load creates once (its connection, the answers that are read in full) are in both differences.
     const made = (type: string) => {
       const at = (counts: Counts) => counts[type] ?? 0;
       return (at(third) - at(second) - (at(second) - at(first))) / (MANY - FEW);
@@ -111,7 +111,7 @@ async function startCounted(folder: string): Promise<Counted> {
       return JSON.parse(await next(/^(\{.*\})\n/m));
     },
     async [Symbol.asyncDispose]() {
-      // It holds all that it ever made, and has nothing to lose.
+      // Without garbage collection it uses much memory, and it has nothing to save.
       child.kill("SIGKILL");
       await child.exited;
     },

@@ -1,6 +1,6 @@
 /**
- * Loaded before the gateway by `bun run bench --count`: at SIGUSR2 it prints how many objects of each type the process holds. Where nothing is
- * collected (BUN_JSC_useGC=0), the difference between two of these is what was made between them.
+ * `bun run bench --count` loads this before the gateway: at SIGUSR2 it prints how many objects of each type the process has. With garbage
+ * collection off (BUN_JSC_useGC=0) the difference between two of these is what was created in between.
  */
 import { heapStats } from "bun:jsc";
 

@@ -1,5 +1,5 @@
 /**
- * `embedgate embed` compared with a plain Python loop over OpenAI's SDK and the gateway's own row D, all on one fake provider, in turns:
+ * Compares `embedgate embed` with a plain Python loop over OpenAI's SDK and with the gateway's own row D, in turns on one fake provider:
  * bun bench/embed.ts --python BIN [--executable FILE] [--rows N] [--rounds N] [--dimensions N]. BIN is a Python with the package `openai`.
  */
 import { statSync } from "node:fs";
@@ -29,7 +29,7 @@ const { values } = parseArgs({
 const executable = programAt(values.executable);
 const rows = Number(values.rows);
 const dimensions = Number(values.dimensions);
-/** Texts that the Python loop sends. */
+/** How many texts the Python loop sends. */
 const LOOPED = 2_000;
 
 const LOOP = `
@@ -80,7 +80,7 @@ async function bulk(): Promise<{ rate: number; peak_mb: number; cpu_s: number }>
   return { rate: rows / ((performance.now() - began) / 1000), peak_mb, cpu_s: cpuOf(child) };
 }
 
-/** Its start included. */
+/** Processor seconds of a process, including its start. */
 const cpuOf = (child: { resourceUsage(): { cpuTime: { total: bigint | number } } | undefined }) =>
   Number(child.resourceUsage()?.cpuTime.total ?? 0) / 1e6;
 

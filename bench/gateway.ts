@@ -1,6 +1,6 @@
 /**
- * The gateway as it is measured: the built executable with everything on that a request can meet. A process of its own.
- * What a row needs of the routing file is an argument here.
+ * Starts the gateway that is measured: the built executable, as its own process, with every check of a request switched on.
+ * If a row needs a different routing file, add an argument here.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,7 +28,7 @@ export interface Measured extends Started {
 
 const GREETING = /serves on http:\/\/127\.0\.0\.1:(\d+)/;
 
-/** `text-embedding-3-small` is asked for base64, as the catalogue has it; `floats-only` stands for a provider that has none. */
+/** `text-embedding-3-small` is requested as base64, as in the catalogue; `floats-only` is like a provider without base64. */
 function routingFile(setting: Setting): string {
   const { upstream, dimensions, cache = "false", durability, processes, tls } = setting;
   const provider = (path: string) =>
@@ -61,7 +61,7 @@ export interface Prepared {
   readonly folder: string;
   /** Empty if the routing file is refused. */
   readonly key: string;
-  /** What `embedgate check` says against the routing file; undefined if it is accepted. */
+  /** Why `embedgate check` refuses the routing file; undefined if it accepts it. */
   readonly refusal: string | undefined;
 }
 
@@ -88,7 +88,7 @@ export async function prepare(setting: Setting): Promise<Prepared> {
   return { folder, key, refusal: undefined };
 }
 
-/** @param before is given the folder of a gateway that does not run yet */
+/** @param before is called with the gateway's folder before the start */
 export async function startGateway(setting: Setting, before?: (folder: string) => void): Promise<Measured> {
   const { folder, key, refusal } = await prepare(setting);
   if (refusal !== undefined)

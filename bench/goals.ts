@@ -1,17 +1,17 @@
 /**
- * What a figure is to reach, printed beside what it came to. A row's goals stand with the row (bench/rows.ts, bench/others.ts).
+ * Goals, which are printed next to the measured figures. Each row defines its own (bench/rows.ts, bench/others.ts).
  */
 import { say } from "./said";
 import { written } from "./table";
 
 export interface Goal {
-  /** What is measured, in words. */
+  /** The name of the figure. */
   readonly of: string;
   readonly bound: "at most" | "at least";
   readonly value: number;
-  /** Where to go on to. */
+  /** The next goal, once this one is reached. */
   readonly further?: number;
-  /** × for a ratio. */
+  /** For a ratio: ×. */
   readonly unit: string;
 }
 
@@ -25,7 +25,7 @@ export function printGoal(row: string, goal: Goal, value: number): void {
   if (!isReached) missed.push(`${row}: ${words}`);
 }
 
-/** At the end, so that nobody has to search for them. */
+/** Prints the missed goals at the end of a run. */
 export function printMissed(): void {
   if (missed.length > 0) say(`\nMissed:\n${missed.map((line) => `  ${line}`).join("\n")}`);
 }

@@ -1,6 +1,6 @@
 /**
- * The load generator of src/bench/load.ts on sockets of its own, as a process that is given a `Job` and prints what came of it as JSON.
- * Every answer is checked: status and length, and byte for byte against one whose every vector was compared with what was due.
+ * The load generator of src/bench/load.ts on bare sockets: a process that gets a `Job` and prints the outcome as JSON.
+ * Every answer is checked: status, length, and byte by byte against an answer whose vectors were all compared with the expected ones.
  */
 import { isBitEqual, readAnswer } from "../src/bench/answer";
 import { type Failure, keepBusy, type Lane, openTally, percentile } from "../src/bench/load";
@@ -15,19 +15,19 @@ export interface Job {
   readonly seconds: number;
   readonly dimensions: number;
   readonly groups: readonly Group[];
-  /** Of the texts that are not sent again and again; others send other ones: equal texts under way at once are asked for once. */
+  /** The first number of texts that are sent once. Each load has other numbers, as equal texts in flight share one call. */
   readonly firstNumber: number;
-  /** Ends it before the time is over. */
+  /** Ends the load early, after this many requests. */
   readonly requests?: number;
 }
 
-/** Clients that all do the same. The first group is the one that is measured. */
+/** Clients that all send the same kind of request. The first group is the measured one. */
 export interface Group {
   readonly connections: number;
   readonly inputs: number;
   readonly encoding: Encoding;
   readonly model: string;
-  /** The same few texts again and again, so that they are found in a cache. */
+  /** Sends the same few texts again and again, so that the cache has them. */
   readonly repeats: boolean;
 }
 
@@ -36,12 +36,12 @@ export interface Outcome {
   readonly seconds: number;
   readonly p50_ms: number;
   readonly p99_ms: number;
-  /** Of all groups: for the cost of each. */
+  /** The requests of all groups, to compute the cost of one. */
   readonly requestsInAll: number;
   readonly errors: readonly string[];
 }
 
-/** So many different requests there are where texts are sent again and again. */
+/** How many different requests are sent with `repeats`. */
 const REPEATED = 8;
 
 const headFor = (key: string) => (bytes: number) =>
@@ -54,7 +54,7 @@ const headFor = (key: string) => (bytes: number) =>
     "\r\n",
   ].join("\r\n");
 
-/** Reads an answer in full. @returns what is wrong with it */
+/** Checks every vector of an answer. @returns what is wrong with it; undefined if nothing is */
 function faultIn(body: Uint8Array, first: number, inputs: number, due: readonly Float32Array[]) {
   const { vectors, inOrder, faults } = readAnswer(body, inputs);
   const [fault] = faults.values();
@@ -68,10 +68,10 @@ function faultIn(body: Uint8Array, first: number, inputs: number, due: readonly 
 }
 
 const ID = Buffer.from('"id":"req_');
-/** Behind the last vector. */
+/** The most bytes after the last vector. */
 const END_BYTES = 256;
 
-/** The request's id is the only difference between correct answers: it is overwritten, so that they are the same bytes. */
+/** Correct answers differ only in the request's id: it is overwritten, so that they have the same bytes. */
 function withoutId(body: Uint8Array): Uint8Array {
   const end = body.subarray(Math.max(0, body.length - END_BYTES));
   const at = Buffer.from(end.buffer, end.byteOffset, end.length).lastIndexOf(ID);
@@ -85,7 +85,7 @@ interface Client {
   close(): void;
 }
 
-/** @returns what opens one more client of the group; they share what was proved */
+/** @returns a function that opens one more client of the group; all share the answers that were checked */
 function clientsOf(group: Group, job: Job, numbers: (inputs: number) => number) {
   const { inputs, encoding, model, repeats } = group;
   const due = vectorsOf(job.dimensions);
@@ -120,7 +120,7 @@ function clientsOf(group: Group, job: Job, numbers: (inputs: number) => number) 
 
 async function main(job: Job): Promise<Outcome> {
   let next = job.firstNumber;
-  /** Those of large requests begin with one variant, so that few answers are kept. */
+  /** Large requests always begin with the same variant, so that few different answers are kept. */
   function numbers(inputs: number): number {
     const first = inputs > VARIANTS ? VARIANTS * Math.ceil(next / VARIANTS) : next;
     next = first + inputs;
@@ -128,8 +128,8 @@ async function main(job: Job): Promise<Outcome> {
   }
   const clients: Client[] = [];
   const errors: string[] = [];
-  // Each variant's first answer is read in full, which takes longer than to ask for it: before the time that is measured, and by one
-  // connection, before the others are there: idle for so long they would be closed.
+  // The first answer of each variant is checked in full, which takes longer than the request. This is done before the measured time, and before
+  // the other connections are opened, as they would be closed for being idle.
   for (const group of job.groups) {
     const open = clientsOf(group, job, numbers);
     const first = await open(0);

@@ -1,7 +1,7 @@
 /**
- * Measures the model inside, through its plugin: `bun bench/local.ts [kernel …] [--quick]`. Prints texts a second, and a second of
- * processor time; the time to the first vector; memory; and the event loop's largest gap while all Workers embed. Kernels that are named
- * take turns, so that whatever else the machine does meets all of them. A new figure is a line in `measure`.
+ * Measures the model inside, through its plugin: `bun bench/local.ts [kernel …] [--quick]`. Prints texts per second and per second of processor
+ * time, the time to the first vector, memory, and the longest pause of the event loop while all Workers embed. The named kernels take turns, so
+ * that other work on the machine affects all of them. To add a figure, add a line to `measure`.
  */
 import plugin from "../plugins/local/index";
 import { chooseKernel, KERNELS, type KernelName } from "../plugins/local/kernel-choice";
@@ -23,11 +23,11 @@ const ROUNDS = isQuick ? 1 : 3;
 
 const SHORT = "short texts (13 tokens) in calls of 32";
 const LONG = "texts of 256 tokens in calls of 8";
-/** With all cores. */
+/** Goals with all cores. */
 const SHORT_GOAL: Goal = { of: "short texts", bound: "at least", value: 420, further: 1075, unit: "/s" };
 const LONG_GOAL: Goal = { of: "texts of 256 tokens", bound: "at least", value: 15, further: 36, unit: "/s" };
 
-/** Words that are one token each, so that a text's tokens are its words and two more. */
+/** A text of words that are one token each; two more tokens are added to every text. */
 function text(tokens: number, seed: number): string {
   return Array.from(
     { length: tokens - 2 },
@@ -52,7 +52,7 @@ const processor_ms = () => {
   return (user + system) / 1000;
 };
 
-/** Keeps `lanes` calls of `size` texts under way. */
+/** Keeps `lanes` calls of `size` texts in flight. */
 async function embedFor(local: Upstream, lanes: number, size: number, tokens: number): Promise<Speed> {
   const startedAt_ms = performance.now();
   const processorBefore_ms = processor_ms();
@@ -71,7 +71,7 @@ async function embedFor(local: Upstream, lanes: number, size: number, tokens: nu
   };
 }
 
-/** The longest time between two turns of the event loop while `work` is under way. */
+/** The longest time between two turns of the event loop while `work` runs. */
 async function largestGap_ms(work: () => Promise<unknown>): Promise<number> {
   let largest = 0;
   let last = performance.now();
@@ -89,7 +89,7 @@ function memory_mb(): number {
   return process.memoryUsage.rss() / 1024 / 1024;
 }
 
-/** What was measured of each figure, round by round. */
+/** The measured values of each figure, one per round. */
 class Figures {
   private readonly byName = new Map<string, number[]>();
 
@@ -121,10 +121,10 @@ async function measure(kernel: KernelName, workers: number, figures: Figures): P
   const local = open(kernel, workers);
   await local.embed(call(["the first text"]));
   figures.add(name("ms from open to the first vector"), performance.now() - openedAt_ms);
-  const lanes = 2 * workers; // one call embedded and one waiting for each Worker, as the gateway does it
+  const lanes = 2 * workers; // for each Worker one call in work and one waiting, as in the gateway
   const short = () => embedFor(local, lanes, 32, 15);
   const long = () => embedFor(local, lanes, 8, 256);
-  await short(); // so that all Workers are there, and warm
+  await short(); // so that all Workers have started and warmed up
   figures.addSpeed(name("short texts one by one"), await embedFor(local, 1, 1, 15));
   figures.addSpeed(name(SHORT), await short());
   figures.addSpeed(name("short texts in calls of 32, one call at a time"), await embedFor(local, 1, 32, 15));
@@ -134,7 +134,7 @@ async function measure(kernel: KernelName, workers: number, figures: Figures): P
   await local.close?.();
 }
 
-/** Those of `names` that are kernels; of no names, the one that the gateway would take. */
+/** Those of `names` that are kernels; without any, the kernel that the gateway would choose. */
 async function kernelsOf(names: readonly string[]): Promise<KernelName[]> {
   const named = KERNELS.filter((kernel) => names.includes(kernel));
   return named.length > 0 ? named : [(await chooseKernel(undefined)).kernel];

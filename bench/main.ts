@@ -1,7 +1,7 @@
 /**
- * `bun run bench [--quick] [--rows A,B,…] [--seconds N] [--rounds N] [--executable FILE] [--second FILE] [--write]`: the gateway beside a
- * bare pass-through proxy; `--count`: what one request makes (count.ts). Rounds are interleaved, so that a machine that is busy for a while
- * is so for all; medians are printed, ratios and goals.
+ * `bun run bench [--quick] [--rows A,B,…] [--seconds N] [--rounds N] [--executable FILE] [--second FILE] [--write]`: compares the gateway with a
+ * bare pass-through proxy; `--count`: counts the objects of one request (count.ts). The measured programs take turns, so that other work on the
+ * machine affects all of them. It prints medians, ratios and goals.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -27,7 +27,7 @@ import { type Figures, medians, printFigures, printHead, printRatios } from "./t
 import { makeTls } from "./tls";
 
 const DIMENSIONS = 1536;
-/** More than any load sends. */
+/** Numbers of texts reserved for each load: more than any load sends. */
 const NUMBERS_A_LOAD = 100_000_000;
 const file = (name: string) => join(import.meta.dir, name);
 
@@ -53,10 +53,10 @@ async function load(
   return outcome;
 }
 
-/** Time that the others take to be at work, before and after. */
+/** How much longer the other groups run, before and after the measured time. */
 const AROUND_SECONDS = 1;
 
-/** The first group in a process of its own: whoever reads answers of 40 MB cannot time a single query at the same time. */
+/** Runs the first group in its own process: a process that reads answers of 40 MB cannot time a single query. */
 async function loadBeside(target: Target, groups: readonly Group[], seconds: number): Promise<Outcome> {
   const [first, ...others] = groups;
   if (first === undefined || others.length === 0) return load(target, groups, seconds);
@@ -85,10 +85,10 @@ async function figuresOf(target: Target, groups: readonly Group[], seconds: numb
   };
 }
 
-/** Compilers take some ten seconds of load until they have done what they can. */
+/** The JIT compilers need some ten seconds of load. */
 const WARM_SECONDS = 2;
 const WARM_ROUNDS_MAX = 10;
-/** Two rounds in a row that differ by no more are steady. */
+/** Two rounds in a row that differ by at most this share are steady. */
 const STEADY = 0.04;
 
 async function warmUp(target: Target, groups: readonly Group[], quick: boolean): Promise<void> {
@@ -106,7 +106,7 @@ interface Pace {
   readonly quick: boolean;
 }
 
-/** @param second another gateway, which is only printed beside */
+/** @param second another gateway, which is printed for comparison */
 async function measure(
   row: Row,
   gateway: Target,
@@ -116,7 +116,7 @@ async function measure(
 ): Promise<void> {
   const { groups, beside } = row;
   const targets = [
-    // The proxy knows no models: what is far away for the gateway is so by its path.
+    // The proxy knows no models, so a far-away provider is chosen by the path.
     { name: "proxy", target: { ...baseline, key: "none" }, groups },
     { name: "embedgate", target: gateway, groups },
     ...(beside ? [{ name: beside.name, target: gateway, groups: beside.groups }] : []),
@@ -141,7 +141,7 @@ async function measure(
   }
 }
 
-/** Who knows no models is far away by its path. */
+/** The path of the far-away provider, for programs that know no models. */
 const farPath = (groups: readonly Group[]) =>
   groups.some(({ model }) => model === "far" || model === "tls-far") ? "/far" : "";
 
@@ -187,7 +187,7 @@ async function main(): Promise<void> {
     printMissed();
     return;
   }
-  /** The proxy before the provider that the row's first group asks. */
+  /** Starts the proxy for the provider of the row's first group. */
   const startProxy = ({ isTls = false, groups }: Pick<Row, "isTls" | "groups">) => {
     const origin = isTls ? `https://localhost:${secured.port}` : `http://127.0.0.1:${upstream.port}`;
     return start([process.execPath, file("proxy.ts"), origin + farPath(groups)], undefined, {

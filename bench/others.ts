@@ -1,6 +1,6 @@
 /**
- * The rows that have no baseline: the start, the model inside, and a gateway that has grown. Each prints its own lines.
- * A new one is an entry of OTHERS.
+ * Rows without a baseline: the start, the model inside, a gateway with much data, and others. Each prints its own lines.
+ * To add a row, add an entry to OTHERS.
  */
 import { Database } from "bun:sqlite";
 import { rmSync } from "node:fs";
@@ -40,13 +40,13 @@ export interface Other {
   readonly measure: (bench: Bench) => Promise<void>;
 }
 
-/** With one process, and with one for each core. */
+/** Starts with one process, and with one per core. */
 const STARTS = [
   { processes: 1, goal_ms: 45 },
   { processes: navigator.hardwareConcurrency, goal_ms: 150 },
 ] as const;
 
-/** From the executable's start to the first 200 on /healthz, and its memory once it is idle. */
+/** The time from the executable's start to the first 200 on /healthz, and its memory once it is idle. */
 async function measureStart({ setting, quick }: Bench): Promise<void> {
   for (const { processes, goal_ms } of STARTS) {
     const { executable } = setting();
@@ -79,7 +79,7 @@ async function start(
   const taken_ms: number[] = [];
   const idle_mb: number[] = [];
   for (let i = 0; i < times; i += 1) {
-    // Below those that connections are given: a client would be connected with itself.
+    // Below the ephemeral ports, where a client might connect to itself.
     const port = 20_000 + Math.floor(Math.random() * 10_000);
     const startedAt = performance.now();
     const child = Bun.spawn([executable, "serve", "--port", String(port)], {
@@ -104,11 +104,11 @@ async function measureLocal({ quick }: Bench): Promise<void> {
   if ((await child.exited) !== 0) throw new Error("bench/local.ts failed");
 }
 
-/** Of ledger rows, and of vectors on disk. */
+/** How many ledger rows, and how many vectors on the disk. */
 const GROWN = { full: 1_000_000, quick: 50_000 } as const;
-/** Small, so that so many of them are soon written: the count is what an index feels. */
+/** Small, so that this many vectors are soon written: an index depends on the count, not on the size. */
 export const GROWN_DIMENSIONS = 64;
-/** The texts of one request that fills the cache. */
+/** How many texts each request has that fills the cache. */
 const FILLING = 2048;
 
 function growLedger(folder: string, rows: number): void {
@@ -123,7 +123,7 @@ function growLedger(folder: string, rows: number): void {
   database.close();
 }
 
-/** One text that is not in the cache, to a gateway that has grown and to one that has not. */
+/** Requests of one text that is not in the cache, to a gateway with much data and to an empty one. */
 async function measureGrowth({ setting, load, seconds, rounds, quick }: Bench): Promise<void> {
   const count = quick ? GROWN.quick : GROWN.full;
   const small = setting({ dimensions: GROWN_DIMENSIONS, cache: "{ memory_mb: 16, disk_mb: 4096 }" });
@@ -160,14 +160,14 @@ async function measureGrowth({ setting, load, seconds, rounds, quick }: Bench): 
   printGoal("G", { of: "of an empty one's", bound: "at least", value: 0.97, unit: "×" }, after / before);
 }
 
-/** Of rows under load, what a gateway of their own comes to at most. */
+/** The rows whose peak memory is measured, each with its own gateway. */
 const PEAKS = [
   { row: "A", goal_mb: 120 },
   { row: "C", goal_mb: 160 },
   { row: "K", goal_mb: 160 },
 ] as const;
 
-/** The most memory over all rounds, from the first request on: what a container's limit must allow. */
+/** The peak memory over all rounds, from the first request on: what a container's limit must allow. */
 async function measurePeaks({ setting, load, startProxy, seconds, rounds }: Bench): Promise<void> {
   for (const { row: name, goal_mb } of PEAKS) {
     const row = ROWS.find((one) => one.name === name);
@@ -186,7 +186,7 @@ async function measurePeaks({ setting, load, startProxy, seconds, rounds }: Benc
   }
 }
 
-/** What may be on or off. The first is what the others are compared with. */
+/** Features that can be switched off. The others are compared with the first entry. */
 const FEATURES: readonly { readonly says: string; readonly more: Partial<Setting> }[] = [
   { says: "key, rate limit, credits, cap, ledger", more: {} },
   { says: "without credits and cap", more: { credits: false } },
@@ -195,7 +195,7 @@ const FEATURES: readonly { readonly says: string; readonly more: Partial<Setting
   { says: "processes: 2", more: { processes: 2 } },
 ];
 
-/** Row B's request to gateways that differ in one feature, in turns. */
+/** Sends row B's request to gateways that differ in one feature, in turns. */
 async function measureFeatures({ setting, load, seconds, rounds }: Bench): Promise<void> {
   const group = ROWS.find(({ name }) => name === "B")?.groups ?? [];
   await using started = new AsyncDisposableStack();

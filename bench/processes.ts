@@ -1,6 +1,6 @@
 /**
- * Starts what is measured, and reads what it costs from /proc: processor time and memory of a process and its children.
- * Linux only, as the figures are.
+ * Starts the measured programs, and reads the processor time and memory of a process and its children from /proc.
+ * Linux only.
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -10,10 +10,10 @@ export interface Started extends AsyncDisposable {
   readonly port: number;
 }
 
-/** More than Bun's own limit of 256 fetches at once: the baseline must not wait where the gateway does not. */
+/** Raises Bun's limit of 256 concurrent fetches, so that the baseline does not wait where the gateway does not. */
 export const ENVIRONMENT = { PATH: process.env.PATH ?? "", BUN_CONFIG_MAX_HTTP_REQUESTS: "65535" };
 
-/** @param greeting has the port in its first group */
+/** @param greeting matches the output line with the port, which is its first group */
 export async function start(
   command: readonly string[],
   greeting = /^(\d+)$/m,
@@ -43,14 +43,14 @@ export async function start(
   };
 }
 
-/** The absolute path of a program that an option names: it is started in other folders than this one. @throws Error if there is none */
+/** The absolute path of a program from an option, as it is started in other folders. @throws Error if it does not exist */
 export function programAt(path: string): string {
   const program = resolve(path);
   if (!existsSync(program)) throw new Error(`there is no ${program}`);
   return program;
 }
 
-/** The process and all that it started. */
+/** The ids of a process and all its descendants. */
 export function processesOf(root: number): number[] {
   const parents = new Map<number, number>();
   for (const name of readdirSync("/proc")) {
@@ -66,19 +66,19 @@ export function processesOf(root: number): number[] {
   return [...parents.keys()].filter(isWithin);
 }
 
-/** User and system seconds so far, ended children included. */
+/** User and system seconds so far, including children that have ended. */
 export function cpuSeconds(root: number): number {
   let ticks = 0;
   for (const pid of processesOf(root)) {
     const stat = read(`/proc/${pid}/stat`);
     if (stat === undefined) continue;
-    // Its own, and those of children that have ended.
+    // The fields of the process itself and of its ended children.
     for (const field of afterName(stat).slice(11, 15)) ticks += Number(field);
   }
   return ticks / 100;
 }
 
-/** The most memory that was resident since `resetPeak`, of all together. */
+/** The peak of resident memory since `resetPeak`, summed over the processes. */
 export function peakMemory_mb(root: number): number {
   return sum(processesOf(root), (pid) => kilobytes(read(`/proc/${pid}/status`), "VmHWM")) / 1024;
 }
@@ -87,7 +87,7 @@ export function resetPeak(root: number): void {
   for (const pid of processesOf(root)) writeFileSync(`/proc/${pid}/clear_refs`, "5");
 }
 
-/** Memory that is its own, and its share of what it shares. */
+/** Private memory, and each process's share of shared memory. */
 export function proportionalMemory_mb(root: number): number {
   return sum(processesOf(root), (pid) => kilobytes(read(`/proc/${pid}/smaps_rollup`), "Pss")) / 1024;
 }
@@ -98,10 +98,10 @@ const sum = (pids: readonly number[], of: (pid: number) => number) =>
 const kilobytes = (text: string | undefined, name: string) =>
   Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(text ?? "")?.[1] ?? 0);
 
-/** A process's name may hold spaces and brackets. */
+/** The fields after a process's name, which may contain spaces and brackets. */
 const afterName = (stat: string) => stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 
-/** Undefined for a process that has just ended. */
+/** A file's text; undefined if the process has just ended. */
 function read(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");

@@ -1,6 +1,6 @@
 /**
- * The baseline: what a request costs that is passed through and nothing else, by the same runtime. A process of its own; prints its port.
- * It checks no key, no schema and no vector, counts nothing and writes nothing.
+ * The baseline: passes requests through and does nothing else, on the same runtime: no keys, no checks, no counts, no rows. It is its own process
+ * and prints its port.
  */
 const upstream = process.argv[2] ?? "";
 

@@ -1,6 +1,6 @@
 /**
- * The rows that ask the gateway and the baseline the same: who asks what, how large, and what is to be reached. A new one is an entry of
- * ROWS. Rows of another kind are in bench/others.ts.
+ * The rows that send the same requests to the gateway and to the baseline: clients, sizes and goals. To add a row, add an entry to ROWS. Rows of
+ * another kind are in bench/others.ts.
  */
 import type { Goal } from "./goals";
 import type { Group } from "./load";
@@ -8,7 +8,7 @@ import type { Figures } from "./table";
 
 export interface RowGoal extends Goal {
   readonly figure: keyof Figures;
-  /** What the gateway's figure is divided by: the proxy's, its own of `beside`, or nothing. */
+  /** The figure that the gateway's is divided by: the proxy's, the gateway's own of `beside`, or none. */
   readonly over: "proxy" | "beside" | "nothing";
 }
 
@@ -16,11 +16,11 @@ export interface Row {
   readonly name: string;
   readonly says: string;
   readonly groups: readonly Group[];
-  /** The gateway's cache, as the routing file has it. */
+  /** The `cache` section of the routing file. */
   readonly cache?: string;
-  /** The provider, and the proxy's, is asked over https. */
+  /** The gateway and the proxy call the provider over https. */
   readonly isTls?: boolean;
-  /** What the gateway is also asked, in turns with the row's own. */
+  /** Other requests to the gateway, in turns with the row's own. */
   readonly beside?: { readonly name: string; readonly groups: readonly Group[] };
   readonly goals: readonly RowGoal[];
 }
@@ -44,7 +44,7 @@ const cpu = (value: number): RowGoal => ({
   value,
   unit: "×",
 });
-/** As much as the same row without TLS takes. */
+/** Compared with the same row without TLS. */
 const cpuOverHttp: RowGoal = {
   of: "CPU a request over that of http",
   figure: "cpuPerThousand_s",

@@ -1,5 +1,5 @@
 /**
- * What a run prints, kept so that it can be written to bench/RESULTS.md: one full run, with its date and machine.
+ * Prints lines and keeps them, so that a full run can be written to bench/RESULTS.md with its date and machine.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { arch, cpus, release, totalmem } from "node:os";
@@ -12,7 +12,7 @@ export function say(line: string): void {
   lines.push(line);
 }
 
-/** @param command with which it was run; @returns the path */
+/** @param command the command line of the run @returns the path of the file */
 export function writeResults(command: string): string {
   const path = join(import.meta.dir, "RESULTS.md");
   const [core] = cpus();

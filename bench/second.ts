@@ -1,5 +1,5 @@
 /**
- * A second baseline that is not ours: a gateway that passes OpenAI's API through, without keys, rows or checks.
+ * A second baseline, from another project: a gateway that passes OpenAI's API through, without keys, rows or checks.
  * noveum-ai-gateway, from crates.io: `cargo install noveum-ai-gateway --root DIR`, then `bun run bench --second DIR/bin/noveum-ai-gateway`.
  */
 import { ENVIRONMENT, type Started } from "./processes";
@@ -8,7 +8,7 @@ const START_MS_MAX = 10_000;
 
 /** @param upstream the provider's address, without /v1 */
 export async function startSecond(executable: string, upstream: string): Promise<Started> {
-  // Below those that connections are given: a client would be connected with itself.
+  // Below the ephemeral ports, where a client might connect to itself.
   const port = 20_000 + Math.floor(Math.random() * 10_000);
   const child = Bun.spawn([executable], {
     env: {

@@ -1,6 +1,6 @@
 /**
- * What was measured, as lines that people read: medians of rounds, and each as a ratio to the baseline.
- * A new figure is a member of `Figures` and a column.
+ * Prints measured figures as a table: medians of all rounds, and ratios to the baseline.
+ * To add a figure, add a member to `Figures` and a column.
  */
 import { say } from "./said";
 
@@ -51,7 +51,7 @@ export function printFigures(name: string, figures: Figures): void {
   say(`  ${name.padEnd(12)}${COLUMNS.map(({ of }) => cell(written(of(figures)))).join("")}`);
 }
 
-/** @param ours over theirs */
+/** Prints each figure of `ours` divided by that of `theirs`. */
 export function printRatios(ours: Figures, theirs: Figures): void {
   const ratios = COLUMNS.map(({ of }) => cell(`${(of(ours) / of(theirs)).toFixed(2)} ×`));
   say(`  ${"ratio".padEnd(12)}${ratios.join("")}`);

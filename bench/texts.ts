@@ -1,18 +1,18 @@
 /**
- * What must come back: a text's vector follows from the number that the text says (src/bench/texts.ts).
- * The fake upstream and the load generator both know it, so that a vector at the wrong place is found out.
+ * The expected vectors: a text's vector follows from the number in the text (src/bench/texts.ts). The fake upstream and the load generator both
+ * compute it, so that a vector in the wrong place is noticed.
  */
 import { NUMBER_DIGITS } from "../src/bench/texts";
 
-/** So many vectors there are; a text's is found by its number. */
+/** How many different vectors there are; a text's number chooses one. */
 export const VARIANTS = 64;
-/** Of each text, about. */
+/** About how many tokens each text has. */
 export const TOKENS = 16;
 
-/** @param at where its `#` is */
+/** The number in a text. @param at the index of its `#` */
 export const numberIn = (text: string, at = 0): number => Number(text.slice(at + 1, at + 1 + NUMBER_DIGITS));
 
-/** Unit length, and as random as vectors of a model are: from a small generator, the same in every process. */
+/** Random vectors of length 1, from a small generator that gives the same ones in every process. */
 export function vectorsOf(dimensions: number): readonly Float32Array[] {
   let state = 0x9e3779b9;
   const uniform = () => {

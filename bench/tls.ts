@@ -1,5 +1,5 @@
 /**
- * An authority of the benchmark's own, for the rows over https: a certificate for this machine, in files that processes are started with.
+ * The benchmark's own certificate authority, for the rows over https, and a certificate for this machine, in files for the measured processes.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { makeAuthority } from "../test/certificates";
 
 export interface BenchTls extends Disposable {
-  /** The authority's certificate: a file. */
+  /** The path of the authority's certificate. */
   readonly ca: string;
-  /** The provider's certificate and its key: files. */
+  /** The paths of the provider's certificate and its key. */
   readonly cert: string;
   readonly key: string;
 }

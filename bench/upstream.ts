@@ -1,6 +1,7 @@
 /**
- * A provider that is not the bottleneck: entries are written once, an answer is a concatenation. A process of its own; prints its port.
- * `/far/v1` answers 100 ms later. Further words are the files of a certificate and its key: then it speaks https. Floats are printed as most servers do, each float32 as the double that equals it.
+ * A fake provider that is not the bottleneck: entries are encoded once, and an answer joins them. It is its own process and prints its port.
+ * `/far/v1` answers 100 ms later. If the files of a certificate and its key are given as arguments, it serves https. Floats are printed like most
+ * servers do, each float32 as the double that equals it.
  */
 import { NUMBER_DIGITS } from "../src/bench/texts";
 import { numberIn, TOKENS, toBase64, VARIANTS, vectorsOf } from "./texts";
@@ -17,7 +18,7 @@ const starts = Array.from({ length: 2048 }, (_, index) =>
 );
 const HEAD = Buffer.from('{"object":"list","data":[');
 
-/** Answers to calls that begin with the same variant and are of one size are the same bytes. */
+/** Answers of the same size whose first text has the same variant are the same bytes, and are kept. */
 const known = new Map<string, Uint8Array<ArrayBuffer>>();
 
 function answerTo(body: string): Uint8Array<ArrayBuffer> {
@@ -26,7 +27,7 @@ function answerTo(body: string): Uint8Array<ArrayBuffer> {
   const numbers: number[] = [];
   for (let at = first; at !== -1; at = body.indexOf('"#', at + NUMBER_DIGITS))
     numbers.push(numberIn(body, at + 1));
-  // What is no text of ours comes from the gateway itself, which measures its spaces.
+  // Other texts come from the gateway itself, which measures its spaces.
   if (first === -1) {
     const { input }: { input: string | string[] } = JSON.parse(body);
     for (const text of [input].flat()) numbers.push(Number(Bun.hash.crc32(text)));
@@ -47,7 +48,7 @@ function answerTo(body: string): Uint8Array<ArrayBuffer> {
   pieces.push(Buffer.from(`],"model":"text-embedding-3-small",${usage}}`));
   const answer = Buffer.concat(pieces);
   if (isRun && answer.byteLength < 2 ** 22) known.set(key, answer);
-  // Of large ones only the first: they all begin with the same variant (bench/load.ts).
+  // Of large answers only that of variant 0 is kept: all large requests begin with it (bench/load.ts).
   else if (isRun && variants[0] === 0) known.set(key, answer);
   return answer;
 }
