@@ -3,11 +3,11 @@
 #
 # Version:   curl 7.88.1 (Debian 12), nghttp2 1.52.0; the server is Node's own http2
 # Input:     POST with a body of 40 bytes to a server that answers 404 as soon as it has the head, which RFC 9113, 8.1, allows.
-# Seen:      some of 200 requests end with status 000 and "Stream error in the HTTP/2 framing layer" (92), as timing has it: curl finds the stream
-#            closed when it wants to send the body, and drops the answer that it has. Node's client gets all 200.
-# Here:      src/door/body-arrived.ts: an error waits a moment for a small body before it is answered.
+# Seen:      depending on timing, some of 200 requests end with status 000 and "Stream error in the HTTP/2 framing layer" (92): curl finds the
+#            stream closed when it wants to send the body, and drops the answer that it has received. Node's client gets all 200.
+# Here:      src/door/body-arrived.ts: an error waits briefly for a small body before it is sent.
 #
-# Run it with no argument, with curl 7.88. It starts a server on a free port, prints what it saw, and fails if that is not what is written above.
+# Run it without arguments, with curl 7.88. It starts a server on a free port, prints what it saw, and fails if that differs from the above.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'kill "$server" 2>/dev/null; rm -rf "$folder"' EXIT

@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Elysia answers 404 where its own route says otherwise, if the request's Host has fewer than four characters.
+# Elysia answers 404 although it has a route, if the request's Host has fewer than four characters.
 #
 # Version:   elysia 1.4.30 on Bun 1.4.5
-# Input:     GET /path with "Host: gw", as a compose file's service is called; the path has a route for POST and one for all methods.
-#            Valid by RFC 9110, 7.2: a host of two characters is a host.
+# Input:     GET /path with "Host: gw", such as the name of a Compose service; the path has a route for POST and one for all methods.
+#            RFC 9110, 7.2, allows a host of two characters.
 # Seen:      Host: gate -> 405, as the route says.   Host: gw -> 404.
 #            With handler.standardHostname: false -> 405 for both over http, and 404 for both over https.
-# Why:       the path begins at the first "/" from the 11th character of the address on (from the 7th with standardHostname: false), so that
-#            "http://gw/path" has none, and of "https://gw/path" the 7th is the second slash of "https://".
-# Here:      nothing depends on it: src/door/http.ts takes the path from the parsed address where Elysia finds no route.
+# Why:       Elysia takes the first "/" from the 11th character of the address on as the start of the path (from the 7th with standardHostname:
+#            false). "http://gw/path" has none there, and the 7th character of "https://gw/path" is the second slash of "https://".
+# Here:      no effect: src/door/http.ts takes the path from the parsed address where Elysia finds no route.
 #
-# Run it with no argument. It installs in a temporary folder, prints what it saw, and fails if that is not what is written above.
+# Run it without arguments. It installs into a temporary folder, prints what it saw, and fails if that differs from the above.
 set -euo pipefail
 bun=${BUN:-"npx -y bun@1.4.5"}
 folder=$(mktemp -d)

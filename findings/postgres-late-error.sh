@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# The package postgres refuses a query with the error of an earlier connection, and does not send it, if that connection ended in mid-query.
+# The package postgres fails a query with the error of an earlier connection that ended during a query, and does not send the new query.
 #
 # Version:   postgres 3.4.9 on Bun 1.4.5, and the same on Node 20.20.2; PostgreSQL 15
-# Input:     a pool of one connection. pg_terminate_backend ends it during a query; then two INSERTs, one after the other.
-# Seen:      the query in progress fails with CONNECTION_CLOSED, not with the 57P01 that the server sent for it. The first INSERT, asked
-#            3 s later and for which a new connection is opened, fails with that 57P01 and is not done. The second INSERT is done.
-#            Ended while idle instead, with 200 ms until the next query, none fails.
-# Why:       src/connection.js keeps the server's error (ErrorResponse) and its query until the next ReadyForQuery. An ended connection has
+# Input:     a pool of one connection. pg_terminate_backend ends it during a query; two INSERTs follow, one after the other.
+# Seen:      the query in progress fails with CONNECTION_CLOSED, not with the 57P01 that the server sent for it. The first INSERT, 3 s later and
+#            on a new connection, fails with that 57P01 and is not executed. The second INSERT is executed.
+#            If the connection ends while idle, 200 ms before the next query, no query fails.
+# Why:       src/connection.js keeps the server's error (ErrorResponse) and its query until the next ReadyForQuery. An ended connection sends
 #            none, and closed() clears neither, so that the new connection's first ReadyForQuery rejects the query that waits for it.
-# Known:     porsager/postgres has it in a comment to its pull request 1215, and the same at start-up as its issue 1223.
-# Here:      nothing depends on it: src/stores/postgres/connection.ts uses Bun's own SQL, and says why.
+# Known:     in a comment to porsager/postgres' pull request 1215; the same at start-up is its issue 1223.
+# Here:      no effect: src/stores/postgres/connection.ts uses Bun's own SQL, and explains why.
 #
-# Run it with no argument. It installs in a temporary folder, starts a PostgreSQL there as the tests do, prints what it saw, and fails if that
-# is not what is written above.
+# Run it without arguments. It installs into a temporary folder, starts a PostgreSQL there like the tests, prints what it saw, and fails if that
+# differs from the above.
 bun=${BUN:-"npx -y bun@1.4.5"}
 folder=$(mktemp -d)
 stop_postgres() { :; }
 trap 'stop_postgres || :; rm -rf "$folder"' EXIT
-# Before `set -e`: it looks for a PostgreSQL, and goes on where there is none.
+# Before `set -e`, as it continues if there is no PostgreSQL.
 source "$(dirname "${BASH_SOURCE[0]}")/../.ci/postgres.sh" "$folder"
 set -euo pipefail
 cd "$folder"
