@@ -37,7 +37,7 @@ export async function uploadLines(
   return host.read(t.Object({ id: t.String() }), bytes).id;
 }
 
-/** The results in an answer's files, each of which may be missing. @param get fetches a path of the vendor's */
+/** The results in an answer's files, each of which may be missing. @param get fetches a path from the vendor */
 export async function resultsIn(
   host: Host,
   files: readonly (string | null | undefined)[],

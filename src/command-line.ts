@@ -8,7 +8,7 @@ import { commandLine, refuseUnknownCommand } from "./commands/flags/program";
 import { GatewayError } from "./domain/errors";
 import { WrongUsage } from "./terminal/wrong-usage";
 
-/** A start runs most code once: the executable begins with the JIT put off (.ci/build.ts), and from here on code is compiled as usual. */
+/** The executable starts with a delayed JIT (.ci/build.ts), as a start runs most code once. After this time the delay ends. */
 const START_MS = 100;
 
 export async function main(args: readonly string[]): Promise<void> {
@@ -19,7 +19,7 @@ export async function main(args: readonly string[]): Promise<void> {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
-      // Its words are said already; help and the version were asked for.
+      // Commander has printed its message; help and version are not errors.
       process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
     } else if (error instanceof WrongUsage) {
       console.error(`error: ${error.message}`);

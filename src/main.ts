@@ -1,5 +1,5 @@
 /**
- * Where the program starts. What must come before all else is here; the command line is in command-line.ts, which is read only then.
+ * The entry point. It restarts the executable with collector options if necessary, and only then loads the command line (command-line.ts).
  */
 import { startWithOptions } from "./machine/collector-options";
 

@@ -1,5 +1,5 @@
 /**
- * Whether this runs inside the built executable. src/machine/executable.ts has the same, and says why it is not asked of `Bun.embeddedFiles`.
+ * Whether this runs inside the built executable. src/machine/executable.ts is the same, and says why it does not use `Bun.embeddedFiles`.
  */
 const BUILT_IN = /^(\/\$bunfs\/|[A-Z]:[\\/]~BUN[\\/])/;
 

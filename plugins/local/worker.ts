@@ -12,7 +12,7 @@ import vocabularyPath from "./weights/vocab.txt" with { type: "file" };
 
 declare const self: Worker;
 
-// The executable begins each thread with the JIT put off (.ci/build.ts).
+// The executable starts each thread with a delayed JIT (.ci/build.ts): this ends the delay.
 Bun.unsafe.setJITPolicy(1);
 
 const tokenizer = new Tokenizer(readFileSync(vocabularyPath, "utf8"));

@@ -28,7 +28,7 @@ const WORD_BYTES = BigInt64Array.BYTES_PER_ELEMENT;
 
 export const COUNT_WORDS = wordsFor(PLACES) + (PLACES * NAME_BYTES) / WORD_BYTES;
 
-/** @param words COUNT_WORDS of them, zero at first; left out, the counts are this process's own */
+/** @param words shared memory of COUNT_WORDS zeros; left out: the counts are this process's own */
 export const openCounts = (words?: BigInt64Array): Counts =>
   words === undefined ? ownCounts() : sharedCounts(words);
 

@@ -1,7 +1,7 @@
 /**
- * Gauges: numbers that are read when they are asked for, not counted as things happen: the state of providers, what processes use. Each process
- * writes down its own, so that the process that answers /metrics shows all; of others, their last figures.
- * A new one is a line of `now`, and a row of FAMILIES in metric-families.ts.
+ * Gauges: metrics that are read at the time of the scrape, such as the state of providers and the memory of processes. Each process writes its
+ * own, so that the process that answers /metrics can show all of them, with the other processes' last values.
+ * To add a gauge, add a line to `now`, and a row to FAMILIES in metric-families.ts.
  */
 import type { ProviderState } from "../domain/provider-state";
 import type { ProcessFigures } from "../machine/process-figures";
@@ -45,7 +45,7 @@ export interface GaugesParts {
   readonly providers: () => readonly ProviderState[];
   /** The shared servers, by what they are for. Left out: there are none. */
   readonly shared?: () => readonly { readonly use: string; readonly isOpen: boolean }[];
-  /** The connections to the database. Left out: there is no pool of them. */
+  /** The connection pool of the database; left out if there is none. */
   readonly connections?: (() => ConnectionFigures) | undefined;
   readonly figures: () => ProcessFigures;
   /** Milliseconds since 1970. */

@@ -1,6 +1,7 @@
 /**
- * The gateway's metrics, for all its processes, and how Prometheus reads it. A step that has something to count calls its function.
- * A new number is a row of FAMILIES (metric-families.ts). Labels are words of the routing file and of our own: no key, no text, nothing a caller made up.
+ * The gateway's metrics, for all its processes, in Prometheus' format. Steps that count something call a function of this.
+ * To add a metric, add a row to FAMILIES (metric-families.ts). Labels come from the routing file and from us: no keys, no texts, nothing that a
+ * caller chooses.
  */
 
 import type { Ledger } from "../books/ledger";

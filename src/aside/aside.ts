@@ -31,7 +31,7 @@ export interface Aside {
   close(): void;
 }
 
-/** In the executable a Worker's file is known by the path that the build listed it under (.ci/build.ts), elsewhere by its address. */
+/** In the executable a Worker's file is identified by the path under which the build listed it (.ci/build.ts), elsewhere by its URL. */
 const WORKER = isExecutable() ? "./src/aside/worker.ts" : new URL("./worker.ts", import.meta.url).href;
 
 /** A second one waits at the Worker itself, so that it need not wait for this thread between two. */

@@ -7,7 +7,7 @@ import { type Order, type Reply, WORK, type WorkName } from "./work";
 
 declare const self: Worker;
 
-// The executable begins each thread with the JIT put off (.ci/build.ts).
+// The executable starts each thread with a delayed JIT (.ci/build.ts): this ends the delay.
 Bun.unsafe.setJITPolicy(1);
 
 /** What is done here is large, and can wait for small jobs. On Linux alone it is the thread's priority, elsewhere the process's. */

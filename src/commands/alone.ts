@@ -15,7 +15,7 @@ import { reloadGateway, reloadOnChange } from "../serving/reloading";
 import { endingSignal } from "../serving/signals";
 import { ALONE } from "../sharing/place";
 
-/** By then the start is over, and nobody waits for it. */
+/** By then the start is over. */
 const START_PAGES_MS = 300;
 
 const RELOADED =

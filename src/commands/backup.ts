@@ -1,6 +1,6 @@
 /**
- * `embedgate backup FILE` and `restore FILE`: a checked copy of the database while the gateway runs, with the files of batches in FILE-files,
- * and such a copy in the database's place while none does. How they are copied and checked is in src/db/backup.ts and src/batches/backup.ts.
+ * `embedgate backup FILE`: makes a checked copy of the database while the gateway runs, with the files of batches in FILE-files.
+ * `embedgate restore FILE`: replaces the database by such a copy while no gateway runs. src/db/backup.ts and src/batches/backup.ts do the work.
  */
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -44,7 +44,7 @@ export async function backup(file: string, options: BackupOptions): Promise<numb
   }
 }
 
-/** Of a backup or a database, the folder of its files, where nothing else is said. */
+/** The default folder for the files of a backup or a database. */
 const filesBeside = (path: string) => `${path}-files`;
 
 export async function restore(file: string, options: BackupOptions): Promise<number> {

@@ -1,7 +1,7 @@
 /**
- * The checks of `embedgate check` on what machines share: whether the servers of `shared` answer, and their eviction policy suits their use;
- * whether a gateway has used the folder of files. Notes, not problems: a gateway starts without them, and they may not be reachable from where a
- * file is checked.
+ * The checks of `embedgate check` on what machines share: whether the servers of `shared` answer and have a suitable eviction policy, and whether
+ * a gateway has used the folder of files. They are notes, not problems: a gateway starts without them, and the machine that checks a file may not
+ * reach them.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ export async function sharedNotes(config: GatewayConfig): Promise<readonly Probl
   return [...folderNotes(config), ...(await serverNotes(config))];
 }
 
-/** With a database of their own, one machine's gateways make the folder beside it. */
+/** Only for a shared database: with a database of its own the gateway creates the folder beside it. */
 function folderNotes({ file, database, batchFiles }: GatewayConfig): readonly Problem[] {
   if (database.postgres === undefined || batchFiles === undefined) return [];
   if (existsSync(join(batchFiles.folder, MARKER))) return [];

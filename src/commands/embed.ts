@@ -75,7 +75,7 @@ async function locked(
   output: Output,
   paths: Paths,
 ): Promise<number> {
-  // Before OUT is replaced, for it may be named as an input.
+  // Before OUT is replaced, as it may be one of the inputs.
   const sources = await sourcesOf(names, options.inputFormat, paths.spool, Object.values(paths));
   const kept = await keptOf(options, paths, output);
   if (kept === undefined) return existsSync(paths.errors) ? ROWS_LEFT_OUT : 0;
@@ -140,7 +140,7 @@ async function work(options: EmbedOptions, prepared: Prepared): Promise<number> 
   }
 }
 
-/** Nothing is sent: OUT has as many rows, and no vector. Of an unknown size there is no such file. */
+/** Writes OUT with as many rows but no vectors, and sends nothing. Without known dimensions that file cannot be written. */
 async function withoutTexts(
   { model, out }: EmbedOptions,
   { output, paths, sender: { facts } }: Prepared,
@@ -163,7 +163,7 @@ async function withoutTexts(
   return told(without, paths);
 }
 
-/** @returns the exit code of a job that is done */
+/** Prints the result. @returns the exit code of a finished job */
 function told({ size }: RowSet, { errors }: Paths): number {
   if (size === 0) return 0;
   say(`${countedInGroups(size, "row")} without a vector: ${errors} says why.`);
@@ -221,7 +221,7 @@ async function run(options: EmbedOptions, planned: Planned): Promise<number> {
     telling.end();
     await committing.close();
     await journal.close();
-    // Nothing was done that another run could go on with.
+    // Nothing was done that another run could continue.
     if (isVain) await forget(paths);
   }
 }

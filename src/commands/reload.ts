@@ -1,6 +1,6 @@
 /**
- * `embedgate reload`: a running gateway loads its current routing file and its current executable without dropping a request. A gateway with
- * one process that is no service of systemd reloads only the routing file.
+ * `embedgate reload`: a running gateway loads the current routing file and the current executable without dropping a request. A gateway with
+ * one process that is not a systemd service reloads only the routing file.
  */
 import { realOutside } from "../network/real-outside";
 import { type Presence, presentAt } from "../processes/presence";

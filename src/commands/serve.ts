@@ -38,7 +38,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   return serveAlone(config, async () => loadAgain(options, await readNow(options)));
 }
 
-/** As a service, one process has a supervisor too: an upgrade that restarted the service would lose requests. */
+/** As a service, even one process has a supervisor, so that an upgrade need not restart the service, which would lose requests. */
 const isService = ({ database }: GatewayConfig) =>
   process.platform === "linux" && isManaged(realOutside) && database.path !== ":memory:";
 

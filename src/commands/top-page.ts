@@ -75,7 +75,7 @@ export interface Figures extends Sums {
 export interface Overview {
   readonly gateway: Static<typeof Gateway>;
   readonly seconds: number;
-  /** What needs somebody: errors first. */
+  /** Problems that need attention, errors first. */
   readonly notices: Static<typeof Notices>["notices"];
   readonly total: Figures;
   /** Routes that were or may be called, the most called first. */
@@ -144,7 +144,7 @@ function errorsIn(groups: Static<typeof Series>["groups"]): Overview["errors"] {
   return [...sums.values()].sort((a, b) => b.requests - a.requests);
 }
 
-/** Columns that a narrow terminal goes without, the first of them first. What needs somebody is told above. */
+/** Columns that are left out on a narrow terminal, in this order. Problems are listed above the table. */
 const LEAST = ["TROUBLE", "QUEUE", "P50 MS", "TOKENS", "SPACE", "USD", "CIRCUIT", "REQ/S", "PROVIDER"];
 
 export function pageOf({ gateway, total, seconds, ...of }: Overview, base: string, screen: Screen): string {

@@ -21,7 +21,7 @@ export interface TopOptions {
 
 /** q, Ctrl-C, Ctrl-D: in raw mode Ctrl-C sends no signal. */
 const ENDING = ["q", "\u0003", "\u0004"];
-/** Ends it only by itself: arrow keys send it first. */
+/** Ends `top` only if nothing follows: arrow keys begin with it. */
 const ESCAPE = "\u001b";
 /** Moves the cursor to the top left corner and clears the screen. */
 const DRAW = "\u001b[H\u001b[J";
@@ -109,7 +109,7 @@ async function showUntilEnded(
 const ROWS = 24;
 const COLUMNS = 80;
 
-/** As much of the page as the terminal has room for, with why it is not new any more. */
+/** As much of the page as fits the terminal. @param lost why the page is no longer updated, or empty */
 function pictureOf(last: Overview, lost: string, base: string): string {
   const { rows = ROWS, columns = COLUMNS } = process.stdout;
   const page = cutAt(pageOf(last, base, screen()), columns).split("\n");

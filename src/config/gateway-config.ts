@@ -25,7 +25,7 @@ export interface PostgresConfig {
   readonly maxConnections: number;
   readonly prepare: boolean;
   readonly onOutage: "refuse" | "spool";
-  /** Requests a second of a workspace from which on its credits are leased; undefined: never. */
+  /** At how many requests a second a workspace's credits are leased; undefined: never. */
   readonly creditLease?: number | undefined;
 }
 

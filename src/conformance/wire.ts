@@ -129,8 +129,8 @@ function bodyOf(text: string): Readonly<Record<string, unknown>> | undefined {
 }
 
 /**
- * Waits until everything that can run has run, or until `enough` holds. A signature is computed on another thread, which may take long
- * on a busy machine: so up to 2 s, not a number of turns.
+ * Waits until everything that can run has run, or until `enough` returns true. A signature is computed on another thread, which may take long
+ * on a busy machine: so this waits up to 2 s, not a number of turns.
  */
 async function turns(enough?: () => boolean): Promise<void> {
   for (let turn = 0; turn < 10; turn++) await new Promise<void>((resolve) => setImmediate(resolve));

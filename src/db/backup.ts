@@ -17,19 +17,19 @@ export interface Checked {
   readonly keys: number;
 }
 
-/** What lies beside the database and is copied with it. */
+/** Files beside the database that are copied with it. */
 export interface Beside {
-  /** Before the database is copied. */
+  /** Called before the database is copied. */
   begin(): void;
-  /** After it. @returns false where the database must be copied again, as what its copy names could not be had */
+  /** Called after it. @returns false if the database must be copied again, as files that its copy names are gone */
   complete(copy: string): boolean;
-  /** Gives its copy its name. */
+  /** Gives the copied files their final name. */
   finish(): void;
 }
 
 const NOTHING: Beside = { begin: () => undefined, complete: () => true, finish: () => undefined };
 
-/** What could not be had after so many copies is left out. */
+/** After this many copies missing files are left out. */
 const ATTEMPTS_MAX = 5;
 
 /**

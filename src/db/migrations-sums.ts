@@ -1,5 +1,5 @@
 /**
- * The database's steps that came after those of batches: more sums of the ledger. Append only, as all of them (migrations.ts).
+ * The migrations after those of batches, for more sums of the ledger. Only append, as with all migrations (migrations.ts).
  */
 
 const SUMS = `requests, inputs, cache_hits, tokens, tokens_upstream, tokens_billed, tokens_cached, estimated, cost_pico_usd, micro_credits,

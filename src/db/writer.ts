@@ -126,7 +126,7 @@ export function createWriter(
 
   async function writeAll(): Promise<void> {
     while (queue.length > 0) {
-      // Requests that lie unread on the network share the commit.
+      // Requests that have arrived but are not read yet share the commit.
       await polled();
       const group = queue;
       queue = [];

@@ -15,7 +15,7 @@ export interface Wire {
   readonly paths: readonly WirePath[];
   /** What begins so, and is no path, is told so in this wire's envelope. */
   readonly prefixes?: readonly string[];
-  /** Where OpenAI's /files and /batches are asked for by its clients. */
+  /** The path prefixes under which this wire's clients expect OpenAI's /files and /batches. */
   readonly batchesAt?: readonly string[];
   /** Where the vendor's own custom is another than the workspace's dialect: these stand above it, on this wire's paths. */
   readonly policies?: PolicyOverrides;
@@ -142,7 +142,7 @@ export interface Decoded {
   readonly headers?: (result: Result, requestId: string, tookMs: number) => Readonly<Record<string, string>>;
   /** Names that mean the same model to this wire's clients, for where there is none of the first. */
   readonly otherNames?: readonly string[];
-  /** What to do where there is no such model; left out: the error names the nearest id, or the list. */
+  /** A hint for the error about an unknown model; left out: the error names the nearest id, or the list of models. */
   readonly unknownHint?: string | undefined;
   /** What the caller calls an input, in errors about it. Left out: `input`, or `input[17]` where there are several. */
   readonly inputName?: (place: number) => string;

@@ -1,5 +1,5 @@
 /**
- * The message of an error on wires whose error body has no place for the field's name: there it stands in the message.
+ * The message of an error on wires whose error body has no member for the field: the message then names the field.
  */
 import type { GatewayError } from "../domain/errors";
 

@@ -1,4 +1,4 @@
-/** How alike two vectors are, whatever their lengths: the cosine of the angle between them, summed in double precision. */
+/** The cosine similarity of two vectors, computed in double precision. */
 
 /** @returns undefined if the dimensions differ, or if a vector is all zeros or not finite */
 export function cosineOf(one: ArrayLike<number>, other: ArrayLike<number>): number | undefined {

@@ -1,4 +1,4 @@
-/** The same of a number that may be large, in groups of three digits: 12,000 rows. */
+/** The same for large numbers, with a comma after each three digits: 12,000 rows. */
 export const countedInGroups = (count: number, noun: string): string =>
   `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
 

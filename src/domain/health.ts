@@ -72,7 +72,7 @@ export interface Health {
   limit: LimitSeen;
   /** It was told that its vectors come with another length than 1. */
   isToldOfLength: boolean;
-  /** Of a model that is not known to be normalised. */
+  /** Only for a model that is not known to be normalised. */
   readonly lengthsSeen: LengthsSeen;
   /** Its usage counts characters: infinity-emb 0.0.78 does, unless it is started with --lengths-via-tokenize. */
   countsCharacters: boolean;

@@ -1,16 +1,16 @@
 /**
- * The lengths of a target's vectors, as far as they were seen: from its answers (src/execute/lengths.ts), and from its vectors of the probe texts
- * that another process, or an earlier start, has measured (src/spaces/spaces.ts).
+ * The lengths of a target's vectors that were observed: in its answers (src/execute/lengths.ts), and in its vectors of the probe texts, which
+ * another process or an earlier start may have measured (src/spaces/spaces.ts).
  */
 
-/** By the size of the vectors: how many came, how many of them of length 1, and the last length far from it. */
+/** By dimensions: how many vectors there were, how many of them had length 1, and the last length far from 1. */
 export type LengthsSeen = Map<number, { all: number; unit: number; far: number | undefined }>;
 
-/** What float32 and 16 bits on a server's way leave of a unit vector's length; a vector that was not normalised is far from it. */
+/** The error of a unit vector's length after float32 and 16-bit arithmetic; a vector that was not normalised is far off. */
 const UNIT_TOLERANCE = 1e-3;
 export const isOffUnit = (norm: number) => Math.abs(norm - 1) > UNIT_TOLERANCE;
 
-/** Coarser numbers (8 bits, few decimals) leave unit vectors nearer to 1 than that. */
+/** Coarser numbers (8 bits, few decimals) change a unit vector's length by less than this. */
 const FAR = 0.05;
 const isFar = (norm: number) => Math.abs(norm - 1) > FAR;
 

@@ -17,7 +17,7 @@ export interface Outside {
   readonly alarm: (ms: number, ring: () => void) => () => void;
   /** Resolves once what is at hand in this turn of the event loop has been seen to. Left out: at once. */
   readonly turn?: () => Promise<void>;
-  /** Resolves once the event loop has polled the network. Left out: as `turn`. */
+  /** Resolves once the event loop has polled the network; left out: same as `turn`. */
   readonly polled?: () => Promise<void>;
   /** Workers that may do what would hold up the event loop. Left out: none, it is done in turns. */
   readonly threads?: number;

@@ -43,7 +43,7 @@ export interface AskedTask {
   readonly isDefault?: boolean;
 }
 
-/** As the gateway itself asks for it. */
+/** A task as the gateway itself requests it. */
 export const askedAs = (task: Task): AskedTask => ({ task, word: task, field: "input_type" });
 
 export function isTask(name: string): name is Task {

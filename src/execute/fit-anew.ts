@@ -16,7 +16,7 @@ export function canFit(error: GatewayError, { plan, route, isSearch }: Work): bo
   return plan.longInput !== "reject" && !plan.indivisible && plan.types === undefined;
 }
 
-/** A text is not as dense everywhere as on the whole, and a model's own marks take room. */
+/** A slice may have more tokens per byte than the whole text, and the model's special tokens take room. */
 const ROOM = 0.9;
 const MARKS_MAX = 8;
 
@@ -104,7 +104,7 @@ function slicesOf(
     }
     return slices;
   }
-  // Where a provider does not say how long a text was by its own count, all of it may be dense.
+  // If the provider does not report how many tokens the text has, any part of it may have many tokens per byte.
   const slices =
     tokens === undefined
       ? slicesOfUnknown(input, most, prompt)

@@ -30,7 +30,7 @@ export interface Single {
 export interface Sending {
   readonly chosen: Chosen;
   readonly part: Part;
-  /** Whose call it is, where several share it and are traced. */
+  /** The traced requests that share the call; left out if only one does. */
   readonly sharers?: readonly Run[] | undefined;
 }
 

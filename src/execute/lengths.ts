@@ -10,7 +10,7 @@ import type { Answered, Target } from "../domain/request";
 import { healthOf } from "./choose";
 import type { Work } from "./work";
 
-/** Where vectors have lengths of their own, far fewer of them than that are 1 by chance: some in a thousand. */
+/** Without normalisation far fewer vectors than this have length 1 by chance: a few in a thousand. */
 const UNIT_SHARE_MIN = 1 / 8;
 
 /**

@@ -49,18 +49,18 @@ export function isKnownToCut(target: Target): boolean {
   return tokens !== undefined && learnedBy !== "words";
 }
 
-/** Texts that may be so many times as long are hardly ever whole, and not worth a further call. */
+/** A text that may be this many times too long was almost certainly cut, and is not worth another call. */
 const PROVED_MAX = 4;
 
-/** Token ids are of another vocabulary than the model's. */
+/** The caller's token ids may be of another vocabulary than the model's, with up to this many of its tokens per id. */
 const TOKENS_AN_ID = 2;
-/** A token is a byte at least, beside a few that mark a text's ends. */
+/** Tokens that mark the ends of a text; every other token has at least one byte. */
 const MARKS_MAX = 8;
 
 /**
- * @returns the places of texts that may be longer than the target was seen to look at, and may be not: what became of them only a further call
- *   tells (`proveWhole` of cut-test.ts)
- * @throws GatewayError cut_silently for texts that are longer; for those that may be, where a further call costs something
+ * @returns the places of texts that may or may not be longer than what the target reads: only another call can show whether they were cut
+ *   (`proveWhole` of cut-test.ts)
+ * @throws GatewayError cut_silently for texts that are longer; if another call costs money, also for those that may be
  */
 export async function refuseLonger(
   { pieces }: Part,
@@ -71,7 +71,7 @@ export async function refuseLonger(
   const { tokens: tokensMax, learnedBy } = limit;
   if (tokensMax === undefined || learnedBy === "words") return [];
   const { tokenizer, max_input_tokens } = target.facts;
-  // By then the texts were made to fit.
+  // The texts were already shortened to the model's limit.
   if (tokenizer && max_input_tokens !== undefined && max_input_tokens <= tokensMax) return [];
   let undecided: readonly number[] = [];
   let index = -1;
@@ -81,7 +81,7 @@ export async function refuseLonger(
     const counts = isShort ? [] : await outside.tokens.count(tokenizer, texts, tokensMax, signal);
     index = counts.findIndex((count) => count > tokensMax);
   } else if (learnedBy === "trial") {
-    // Where it was learned by usage, that tells of each text whether it was cut.
+    // If it was learned by usage, the usage shows for each text whether it was cut.
     const ids = pieces.findIndex(({ input }) => typeof input !== "string" && input.length > tokensMax);
     const may = await mayHaveMore(texts, tokensMax, outside.tokens, signal);
     undecided = [...may.keys()].filter((place) => may[place]);

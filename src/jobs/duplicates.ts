@@ -25,7 +25,7 @@ export interface Duplicates {
 
 interface Part {
   readonly kept: Uint8Array;
-  /** The same bytes. */
+  /** A view of the bytes of `kept`. */
   readonly view: DataView;
   count: number;
   /** Where the partition's records are in the file. */

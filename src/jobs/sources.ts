@@ -71,7 +71,7 @@ export async function sourcesOf(
   return sources;
 }
 
-/** Whatever links lead to it. */
+/** A file's real path, so that links to one file are equal. */
 const placeOf = (path: string) => (existsSync(path) ? realpathSync(path) : resolve(path));
 
 const isGlob = (name: string) => /[*?[{]/.test(name);

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 
-/** https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html: a new one with each boot. */
+/** A new id at each boot: https://man7.org/linux/man-pages/man5/proc_sys_kernel.5.html */
 const BOOT_ID = "/proc/sys/kernel/random/boot_id";
 
 export function bootId(): string | undefined {

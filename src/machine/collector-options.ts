@@ -1,42 +1,42 @@
 /**
- * When JavaScriptCore collects garbage: it reads that from the environment, when it starts, so the executable starts once more with it
- * (execve: the same process, some 4 ms). What the operator's environment says is left as it is. Another option is a member of OPTIONS.
+ * Options for JavaScriptCore's garbage collector. It reads them from the environment when it starts, so the executable restarts itself with them
+ * (execve: the same process, some 4 ms). Options in the operator's environment are kept. To add an option, add a member to OPTIONS.
  */
 import { isExecutable } from "./executable";
 
 /**
- * A server's garbage is mostly young, and some that is caught in the middle of a request grows old: all is looked through once that is as
- * much as the young may come to, not only at twice as much. Under load a third less memory; it takes 2 µs a request.
+ * Most garbage of a server is young, but objects of requests in flight get promoted. With these options a full collection runs once the promoted
+ * objects take as much as the young generation may, not twice as much: a third less memory under load, for 2 µs per request.
  */
 const OPTIONS = {
   BUN_JSC_minEdenToOldGenerationRatio: "0.5",
-  // What the rule above needs; with 16 GB of memory or more it is JavaScriptCore's own.
+  // The option above needs this value, which is JavaScriptCore's default with 16 GB of memory or more.
   BUN_JSC_smallHeapGrowthFactor: "3",
-  // In bytes: more than a start takes, which has nothing to collect.
+  // In bytes: more than a start uses, so that nothing is collected then.
   BUN_JSC_largeHeapSize: String(24 * 2 ** 20),
 } as const;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @returns what is to be added to the environment of a command; undefined where there is nothing to add */
+/** @returns the variables to add to the environment of a command; undefined if there are none */
 export function missingOptions([command]: readonly string[], environment: Environment) {
-  // Without a command it serves. Others are over soon.
+  // Only for `serve`, which is also the default command. Other commands end soon.
   const serves = command === undefined || command === "serve" || /^--(config|host|port)\b/.test(command);
   if (!serves) return undefined;
   const missing = Object.entries(OPTIONS).filter(([name]) => environment[name] === undefined);
   return missing.length === 0 ? undefined : Object.fromEntries(missing);
 }
 
-/** To be called before anything else: it does not return where it starts once more. From source it does nothing. */
+/** Call this before anything else. It does not return if it restarts the executable; from source it does nothing. */
 export function startWithOptions(): void {
   if (!isExecutable() || process.platform === "win32") return;
-  // The first two are Bun's own, and the name that it gives to what is inside.
+  // The first two arguments are Bun's: the executable, and the name of the script inside.
   const words = process.argv.slice(2);
   const missing = missingOptions(words, process.env);
   if (missing === undefined) return;
   try {
     process.execve?.(process.execPath, [process.execPath, ...words], { ...process.env, ...missing });
   } catch {
-    // Where a sandbox forbids it, it serves with more memory.
+    // If a sandbox forbids execve, the gateway runs without the options and uses more memory.
   }
 }

@@ -1,13 +1,13 @@
 /**
- * Whether this is the built executable, which is its own program; from source it is Bun, which runs main.ts.
- * plugins/local has the same in words of its own, for a plugin knows nothing of src/.
+ * Whether this runs as the built executable or from source, where Bun runs main.ts.
+ * plugins/local has its own copy, as plugins must not import from src/.
  */
 
-/** Where an executable keeps what was built into it. */
+/** The virtual folder of files inside an executable. */
 const BUILT_IN = /^(\/\$bunfs\/|[A-Z]:[\\/]~BUN[\\/])/;
 
 /**
- * Not asked of `Bun.embeddedFiles`: that makes a Blob of each file inside, whose bytes the garbage collector counts as its own, so that it
- * lets three times the model's 23 MB more garbage stand.
+ * This does not use `Bun.embeddedFiles`, which makes a Blob of each file inside. The garbage collector counts their bytes as live heap, and so
+ * allows three times the model's 23 MB of additional garbage.
  */
 export const isExecutable = (main = Bun.main): boolean => BUILT_IN.test(main);

@@ -1,6 +1,6 @@
 /**
- * This process's use of the machine, as Prometheus client libraries report it for every process.
- * A new figure is a member here and a row of FAMILIES in src/admin/metric-families.ts.
+ * This process's use of resources, with the figures that Prometheus client libraries report for every process.
+ * To add a figure, add a member here and a row to FAMILIES in src/admin/metric-families.ts.
  */
 import { readdirSync } from "node:fs";
 

@@ -116,8 +116,8 @@ export function createHttpClient(
   }
 
   /**
-   * A reply without a request may lie unread in the system's buffer, and would be taken for the answer. The event loop must
-   * have polled the network before it is used.
+   * A reply without a request may be in the system's buffer, and would be taken for the answer. So the event loop must have polled the
+   * network before the connection is used.
    */
   async function silentConnection(server: Server, signal: AbortSignal | undefined): Promise<Connection> {
     for (;;) {

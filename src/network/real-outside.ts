@@ -38,7 +38,7 @@ function readFile(path: string): Promise<string | undefined> {
 const threads = Math.max(1, Math.min(4, coresHere() - 1));
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-/** The event loop's first turn may come before it polls the network, its second turn does not. */
+/** The first turn of the event loop may come before it polls the network, the second comes after. */
 const polled = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
 
 /** On standard error, so that standard output has only the command's output. */

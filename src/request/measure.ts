@@ -31,7 +31,7 @@ export interface Measuring {
   readonly attemptsMax: number;
   /** Left out: all of PROBES. With fewer texts the model is called but not measured. */
   readonly texts?: readonly Probe[] | undefined;
-  /** What the texts are sent as. Left out: nothing is said. */
+  /** The task that the texts are sent with; left out: none. */
   readonly task?: Task | undefined;
 }
 

@@ -27,7 +27,7 @@ export interface ListedModel {
 export interface Routes {
   /**
    * @param models ids and patterns that the caller may use: all other models are treated as unknown
-   * @param otherwise what to do where there is no such model, in place of the general hint
+   * @param otherwise a hint for the error about an unknown model, in place of the general one
    * @throws GatewayError unknown_model | embeddings_unsupported | provider_not_configured
    */
   resolve(model: string, models?: readonly string[], otherwise?: string): Route;
@@ -188,7 +188,7 @@ export function buildRoutes(
 /** Most comparisons of an id with a workspace's patterns for a hint, so that hints do not delay valid requests. */
 const COMPARISONS_MAX = 20_000;
 
-/** Clients write ids in another case, escape their slashes twice, or add the tag that they know the model by elsewhere. */
+/** Clients write ids in another case, escape slashes twice, or add a tag such as `:latest`. */
 const asWritten = (id: string) =>
   id
     .toLowerCase()
@@ -279,7 +279,7 @@ function ofOneModel(targets: readonly Target[], written: KnownFacts): readonly T
   const long_input = written.long_input ?? targets[0]?.facts.long_input;
   const prompts = targets.map(({ facts }) => facts.prompts).find((known) => known !== undefined);
   const defaults = targets.map(({ facts }) => facts.default_task).find((known) => known !== undefined);
-  // A model's own default is for its prompts: without them no server is told a task that nobody said.
+  // A model's default task only chooses its prompt: without prompts no server is sent a task that the caller did not name.
   const default_task = prompts === false ? written.default_task : defaults;
   const shared: KnownFacts = {
     ...(prompts !== undefined && { prompts }),

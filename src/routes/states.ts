@@ -43,7 +43,7 @@ export const RouteState = Type.Object({
 });
 export type RouteState = Static<typeof RouteState>;
 
-/** For the published document. */
+/** An example for the OpenAPI document. */
 export const ROUTE_STATE_EXAMPLE: RouteState = {
   model: "docs",
   provider: "router",

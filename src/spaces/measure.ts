@@ -1,5 +1,5 @@
 /**
- * How spaces are measured, as far as this wing knows: who does it is handed in (src/request/measure.ts). Types only.
+ * The interface for measuring spaces, types only. src/request/measure.ts implements it, and is passed in.
  */
 import type { EndSignal } from "../domain/ending";
 import type { Measurement, Probe } from "../domain/probes";
@@ -18,7 +18,7 @@ export type Measure = (
   as?: MeasuredAs,
 ) => Promise<Measurement>;
 
-/** Fewer texts than all, sent with a task. */
+/** Some of the texts, sent with a task. */
 export interface MeasuredAs {
   readonly texts: readonly Probe[];
   readonly task: Task;

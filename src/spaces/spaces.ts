@@ -246,8 +246,8 @@ export function openSpaces(parts: SpacesParts): Spaces {
       const [first] = route.targets;
       const fingerprint = fingerprintOf(claims.spaceOf(route));
       if (fingerprint) seedLengths(route, fingerprint);
-      // Never measured, and one route only: nothing to compare with. Its first answer comes before its first measurement, unless only
-      // several vectors tell whether they are of unit length.
+      // Never measured, and the only route: there is nothing to compare with. Its first answer need not wait for the measurement, unless that
+      // is needed to see whether its vectors have length 1.
       const isOfUnknownLength = route.isNamed && first.facts.normalized === undefined;
       const mayWait = fingerprint === undefined && !isContested(route) && !isOfUnknownLength;
       const due = mayWait && standingOf(route, first).triedAt === undefined ? [] : dueOf(route);
@@ -327,7 +327,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
     return true;
   }
 
-  /** What the vectors of the probe texts show of a target's lengths, where it has not answered this process yet. */
+  /** Takes a target's vector lengths from the probe texts, if it has not answered this process yet. */
   function seedLengths(route: Route, fingerprint: Fingerprint): void {
     for (const { provider, model, facts } of route.targets) {
       if (facts.normalized !== undefined || !isGiver(fingerprint, { provider, model })) continue;

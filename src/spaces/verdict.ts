@@ -61,10 +61,10 @@ const otherLength = (ratio: number) =>
 const SAME_NUMBERS = 0.9999;
 /** Every tokenizer of a model gives plain English this cosine, at 8 bits too. */
 const SAME_MODEL = 0.99;
-/** At 8 bits many kinds of text stay above this, whatever the tokenizer; at 4 bits hardly one does. */
+/** With 8-bit weights many kinds of text stay above this, whatever the tokenizer; with 4-bit weights hardly any does. */
 const FINE = 0.995;
 const FINE_SHARE = 1 / 4;
-/** 4-bit weights give .97 on plain English and .86 on one word (Q4_K_M: .99, .96); e5 with its other prefix .98 and .91. */
+/** 4-bit weights give .97 for plain English and .86 for one word (Q4_K_M: .99, .96); e5 with its other prefix .98 and .91. */
 const COARSE = 0.85;
 /** Another pooling, or a prefix of several words, keeps plain English above this; another model's vectors are near 0. */
 const RELATED = 0.45;
@@ -74,7 +74,7 @@ function inWords(least: number, byKind: CosineByKind, size: number, otherSize: n
   if (least >= SAME_NUMBERS) return "identical vectors";
   if (least >= SAME_MODEL) return "the same model, quantised";
   const plain = byKind["plain English"] ?? least;
-  // Another tokenizer leaves the texts that it splits alike as they were; coarse numbers bend every text.
+  // Another tokenizer does not change texts that it splits in the same way; quantisation changes every text.
   const kinds = Object.values(byKind);
   const isFine = kinds.filter((one) => one >= FINE).length >= kinds.length * FINE_SHARE;
   if (plain >= SAME_MODEL && isFine) return otherTokenizer(byKind);
@@ -82,7 +82,7 @@ function inWords(least: number, byKind: CosineByKind, size: number, otherSize: n
     return "strong quantisation (about 4 bits), or another prompt before each text";
   if (plain >= 0.95) {
     const both = `strong quantisation, and ${otherTokenizer(byKind, COARSE)}`;
-    // Another pooling is far off at many kinds, and so is a tokenizer that keeps accents.
+    // Another pooling changes many kinds of text, and so does a tokenizer that keeps accents.
     return kindsBelow(COARSE, byKind).length <= FEW ? both : `${both}; or another pooling`;
   }
   if (plain >= RELATED) return "another pooling, or another prompt before each text";

@@ -10,7 +10,7 @@ const NAME_MIN = 14;
 
 /**
  * @param rows the first one is the heading
- * @param least headings, those that go first coming first
+ * @param least headings of columns that may be left out, in that order
  */
 export function fitted(
   rows: readonly (readonly Cell[])[],

@@ -1,18 +1,19 @@
 /**
- * How many tokens a text can come to where the model's vocabulary is not known: digits, punctuation and symbols each one of their own, as in the
- * vocabularies that split most. Compared with BERT's and GPT-2's by test/tokens/at-most.test.ts; a script that they split finer is a case of `quartersOf`.
+ * An upper bound for a text's tokens if the model's vocabulary is unknown: each digit, punctuation mark and symbol counts as one, as in the
+ * vocabularies that split most. test/tokens/at-most.test.ts compares it with BERT's and GPT-2's; for a script with more tokens add a case to
+ * `quartersOf`.
  */
 
 import type { EndSignal } from "../domain/ending";
 import type { Tokens } from "./tokens";
 import type { CountingName } from "./vocabulary";
 
-/** Two letters of an everyday word have one token at most, three where it is long; what looks like no word may have one for every letter. */
+/** A word with a vowel and at most this many letters counts as one token per two letters; anything else as one per letter. */
 const WORD_LETTERS_MAX = 20;
 
 /**
- * An upper bound for texts that people write, and for digits, codes and symbols. Of invented words ("xoqe zuki") a vocabulary may make more: those
- * are counted by the vocabularies that are known (`isWithin`).
+ * An upper bound for ordinary texts, digits, codes and symbols. Invented words ("xoqe zuki") may have more tokens: `mayHaveMore` counts such texts
+ * with known vocabularies.
  */
 export function tokensAtMost(text: string): number {
   let quarters = 0;
@@ -30,7 +31,7 @@ export function tokensAtMost(text: string): number {
     const code = text.charCodeAt(i);
     const isSmall = code >= 0x61 && code <= 0x7a;
     const isCapital = code >= 0x41 && code <= 0x5a;
-    // One that begins a word; within one, case is mostly a code's.
+    // A capital may begin a word; within a word it is more likely a code.
     if (isSmall || (isCapital && letters === 0)) {
       letters += 1;
       isVowelSeen ||= isVowel(code);
@@ -39,7 +40,7 @@ export function tokensAtMost(text: string): number {
     }
     endWord();
     if (code === 0x20) {
-      // Goes with the word behind it, unless there is none.
+      // A blank is part of the next word's token, unless no word follows.
       if (!isPlainBefore || !isLetter(text.charCodeAt(i + 1))) quarters += 4;
       isPlainBefore = false;
     } else if (isCapital) {
@@ -69,31 +70,31 @@ const isVowel = (code: number) => {
 const isLetter = (code: number) =>
   (code >= 0x41 && code <= 0x5a) || (code >= 0x61 && code <= 0x7a) || code >= 0xc0;
 
-/** Quarters of a token, of a character that is no ASCII letter and no blank. GPT-2's splits into bytes what it has hardly seen. */
+/** Quarters of a token for a character other than ASCII letters and blanks. GPT-2's vocabulary splits rare characters into bytes. */
 function quartersOf(code: number): number {
   if (code < 0x80) return 4;
   if (code < 0x370) return 6;
-  // Greek, Cyrillic, Hebrew, Arabic: most letters are one.
+  // Greek, Cyrillic, Hebrew, Arabic: most letters are one token.
   if (code < 0x600) return 7;
   if (code < 0x800) return 8;
-  // A half of a character of two units, which has four bytes.
+  // Half of a surrogate pair; the character has four bytes.
   if (code >= 0xd800 && code <= 0xdfff) return 8;
-  // Kana and ideographs in common use.
+  // Kana and common ideographs.
   return code >= 0x3040 && code <= 0x9fff ? 8 : 12;
 }
 
-/** Of an unknown vocabulary a text may have so much more than of one that is known. */
+/** An unknown vocabulary may give this many times as many tokens as a known one. */
 const MORE = 1.25;
 const KNOWN: readonly CountingName[] = ["bert_uncased", "cl100k_base"];
 
-/** For each text, whether it may have more than `limit` tokens in a vocabulary that is not known. */
+/** For each text, whether it may have more than `limit` tokens in an unknown vocabulary. */
 export async function mayHaveMore(
   texts: readonly string[],
   limit: number,
   tokens: Pick<Tokens, "count"> | undefined,
   signal: EndSignal | undefined,
 ): Promise<readonly boolean[]> {
-  // A token is a byte of UTF-8 at least.
+  // A token has at least one byte of UTF-8.
   const more = texts.map((text) => Buffer.byteLength(text) > limit && tokensAtMost(text) > limit);
   const doubtful = [...texts.keys()].filter((i) => !more[i] && Buffer.byteLength(texts[i] ?? "") > limit);
   if (doubtful.length === 0 || tokens === undefined) return more;
@@ -104,7 +105,7 @@ export async function mayHaveMore(
   return more;
 }
 
-/** Consecutive pieces of a text, none of which has more than `limit` tokens in a vocabulary that is not known. */
+/** Consecutive pieces of a text, each with at most `limit` tokens in an unknown vocabulary. */
 export function slicesAtMost(text: string, limit: number): readonly { text: string; tokens: number }[] {
   const most = Math.max(1, Math.floor(limit / MORE));
   const slices: { text: string; tokens: number }[] = [];
@@ -121,7 +122,7 @@ export function slicesAtMost(text: string, limit: number): readonly { text: stri
   return slices;
 }
 
-/** A character of two units is not cut in two. */
+/** Does not split a surrogate pair. */
 function wholeCharacters(text: string, start: number, length: number): string {
   const last = text.charCodeAt(start + length - 1);
   const isFirstHalf = last >= 0xd800 && last <= 0xdbff && start + length < text.length;

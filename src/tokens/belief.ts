@@ -54,11 +54,11 @@ function noteCharacters(tokens: number, inputs: readonly Input[], seen: CountsSe
   };
   const isCharacters = () => counts((text) => [...text].length) || counts(({ length }) => length);
   if (areWords(texts.join(" "))) seen.countsCharacters = isCharacters();
-  // In other texts a count of characters may be one of tokens too, unless no vocabulary has as many.
+  // In other texts a count of characters may also be one of tokens, unless no vocabulary gives that many.
   else if (!seen.countsCharacters && tokens > mostOf(texts)) seen.countsCharacters = isCharacters();
 }
 
-/** With two marks each. */
+/** Two special tokens per text are added. */
 const mostOf = (texts: readonly string[]) => texts.reduce((sum, text) => sum + tokensAtMost(text) + 2, 0);
 
 const WORDS_CHARACTERS_MIN = 16;

@@ -13,7 +13,7 @@ import { mayHaveMore, slicesAtMost, tokensAtMost } from "./at-most";
 import type { Cut, Tokens } from "./tokens";
 import type { CountingName } from "./vocabulary";
 
-/** What a vocabulary counts beside a text's own tokens. */
+/** How many special tokens a vocabulary's count includes. */
 const MARKS: Readonly<Partial<Record<CountingName, number>>> = { bert_uncased: 2 };
 
 export function marksOf({ tokenizer }: Pick<KnownFacts, "tokenizer">): number {
@@ -94,7 +94,7 @@ async function cutTooLong(
     } else if (Buffer.byteLength(input) > limit - marks) doubtful.push({ place, text: input });
   }
   if (facts.tokenizer === undefined) {
-    // What is too long for it the provider says, and `long_input` goes by its words then (src/execute/fit-anew.ts).
+    // The provider refuses texts that are too long, and `long_input` then uses the limit in its error (src/execute/fit-anew.ts).
     if (facts.uncounted === "send" || doubtful.length === 0) return cuts;
     const texts = doubtful.map(({ text }) => text);
     const more = await mayHaveMore(texts, limit, tokens, signal);
@@ -152,13 +152,13 @@ export function slicesWithin(text: string, bytesMax: number, prompt: Prompt | un
   return begin === "" ? slices : slices.map((slice) => ({ ...slice, input: begin + slice.input }));
 }
 
-/** A text of invented words may be too long only by the count of the known vocabularies: it is in pieces all the same. */
+/** A text of invented words may be too long only by the count of known vocabularies: it is cut into pieces nevertheless. */
 function severalOf(text: string, limit: number, prompt: Prompt | undefined): Slice[] {
   const slices = slicesOfUnknown(text, limit, prompt);
   return slices.length > 1 || limit < 2 ? slices : severalOf(text, Math.floor(limit / 2), prompt);
 }
 
-/** As `byteSlices`, for a vocabulary that is not known: none has more than `limit` tokens. */
+/** Like `byteSlices`, for an unknown vocabulary: none has more than `limit` tokens. */
 export function slicesOfUnknown(text: string, limit: number, prompt: Prompt | undefined): Slice[] {
   const begin = prompt === undefined ? "" : promptWithin(text, prompt);
   const left = Math.max(1, limit - tokensAtMost(begin));

@@ -7,7 +7,7 @@ import type { Steps } from "./token";
 
 declare const self: Worker;
 
-// The executable begins each thread with the JIT put off (.ci/build.ts).
+// The executable starts each thread with a delayed JIT (.ci/build.ts): this ends the delay.
 Bun.unsafe.setJITPolicy(1);
 
 const underWay = new Map<number, Steps<Done>>();

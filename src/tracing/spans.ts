@@ -109,7 +109,7 @@ export function openSpans({ settings, outside, version, process, dropped }: Span
     };
   }
 
-  /** So that requests of one call can be linked. */
+  /** Spans by their traces, to link the requests that share a call. */
   const spanOf = new WeakMap<RequestTrace, Span>();
 
   /** @param work the request's or the batch's own span */

@@ -1,4 +1,4 @@
-/** Sums of requests, as usage and series both show them. A further sum of both is a member here; of one, a member there. */
+/** The sums that usage and series both have. To add a sum to both, add a member here; to only one of them, add it there. */
 import { Count, Credits, Usd } from "./values";
 
 export const SUMS = {

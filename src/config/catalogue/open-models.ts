@@ -302,7 +302,7 @@ function entryOf(
   const names = new Set(isFirst ? places.map((other) => other.as ?? model) : []);
   names.delete(as);
   const { dimensions_allowed: _, ...ofOneSize } = known;
-  // A server that puts prompts itself decides what a text without a task is.
+  // A server that adds prompts itself decides how to treat a text without a task.
   const { default_task, ...prompts } = PROMPTS[model] ?? {};
   const written = [
     ...(known.task_types ?? []).map((task) => `${as}-${task}`),

@@ -1,15 +1,15 @@
 /**
- * What models of open weights were trained to see before a text, in the words of each one's card or of its config_sentence_transformers.json. An
- * empty prompt is a task that the model knows and wants nothing said for. A new model is a row of PROMPTS; `default_task` is for those whose card
- * asks for a prompt before every text: e5 and nomic. The others' cards ask for it before queries only, or recommend it.
+ * The prompts with which open-weight models were trained, as in each model's card or its config_sentence_transformers.json. An empty prompt is for
+ * a task that the model knows but has no prompt for. To add a model, add a row to PROMPTS. `default_task` is for models whose card requires a
+ * prompt before every text (e5, nomic); other cards require it only before queries, or recommend it.
  */
 import type { KnownFacts } from "../../domain/facts";
 
 type Prompts = Pick<KnownFacts, "prompts" | "default_task">;
 
 /**
- * huggingface.co/intfloat/e5-base-v2 and the other e5: "Each input text should start with "query: " or "passage: "", these two for retrieval,
- * "query: " for similarity and for embeddings as features (classification, clustering). Where nothing is said: "For tasks other than
+ * huggingface.co/intfloat/e5-base-v2 and the other e5: "Each input text should start with "query: " or "passage: "". Both are for retrieval;
+ * "query: " is also for similarity and for embeddings as features (classification, clustering). Without a task: "For tasks other than
  * retrieval, you can simply use the "query: " prefix."
  */
 const E5: Prompts = {

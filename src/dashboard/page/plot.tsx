@@ -152,7 +152,7 @@ function options(width: number, lines: readonly Line[], say: (value: number) => 
         stroke: styleOf(colour),
         width: 1.5,
         points: { show: false },
-        // Where nothing was answered for a minute: a point by itself would not be seen.
+        // Connects points across minutes without answers: a single point would not be visible.
         spanGaps: true,
       })),
     ],

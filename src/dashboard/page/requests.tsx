@@ -192,7 +192,7 @@ function RequestTable({ rows, csv }: { readonly rows: readonly Request[]; readon
   );
 }
 
-/** It may be broken after each of its words. */
+/** Allows a line break after each word of an error code. */
 const broken = (code: string) =>
   code.split("_").map((word, i) => (i === 0 ? word : ["_", <wbr key={word} />, word]));
 

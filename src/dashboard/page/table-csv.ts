@@ -1,6 +1,6 @@
 /**
- * A table of the page as CSV, for those that the Admin API has no CSV of: what is shown, with exact amounts where the page rounds them
- * (a cell's `title`), and without buttons.
+ * A table of the page as CSV, for tables without a CSV in the Admin API: the shown cells without buttons, and exact amounts (a cell's `title`)
+ * where the page rounds them.
  */
 import { csv } from "../../terminal/csv";
 
@@ -9,7 +9,7 @@ const EXACT = /^(-?\d[\d.]*)(?: USD)?$/;
 
 export function csvOf(table: HTMLTableElement): string {
   const [heads = [], ...rows] = [...table.rows].map(({ cells }) => [...cells].map(said));
-  // A column without a head has buttons.
+  // A column without a heading has buttons.
   const columns = heads.filter((head) => head !== "");
   return csv(
     columns,
@@ -21,7 +21,7 @@ function said(cell: HTMLTableCellElement): string {
   const [, exact] = EXACT.exec(cell.querySelector("[title]")?.getAttribute("title") ?? "") ?? [];
   if (exact !== undefined) return exact;
   const buttons = [...cell.querySelectorAll("button")].map(({ textContent }) => textContent ?? "");
-  // A name with what it is of below it.
+  // A cell of two lines: a name, and what it belongs to.
   return [...(cell.querySelector(".two")?.children ?? [cell])]
     .map(({ textContent }) =>
       buttons.reduce((all, button) => all.replace(button, ""), textContent ?? "").trim(),

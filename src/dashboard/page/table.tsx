@@ -10,7 +10,7 @@ export interface Column<Row> {
   readonly isNumber?: boolean;
   /** Left out on narrow screens. */
   readonly isWide?: boolean;
-  /** Left out on all but desks' screens. */
+  /** Shown only on wide screens. */
   readonly isDesk?: boolean;
   /** The cell that names the row. */
   readonly isName?: boolean;
@@ -25,9 +25,9 @@ interface Properties<Row> {
   readonly keyOf: (row: Row) => string;
   /** What stands where there is no row. */
   readonly empty: ComponentChildren;
-  /** An address of the same as CSV. Left out: the CSV is made of what the table shows. */
+  /** The URL of the same data as CSV; left out: the CSV is made from the shown table. */
   readonly csv?: string | undefined;
-  /** Without its caption and CSV, which stand beside it. */
+  /** Leaves out the caption and the CSV link, which are shown elsewhere. */
   readonly isQuiet?: boolean;
   readonly classOf?: (row: Row) => string;
 }

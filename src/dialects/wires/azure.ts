@@ -66,7 +66,7 @@ export const azureWire: Wire = {
     },
   ],
   prefixes: ["/openai"],
-  // By api-version, and of the v1 API.
+  // The API with `api-version`, and the v1 API.
   batchesAt: ["/openai", "/openai/v1"],
   encodeError,
   errorSchema: "ErrorResponse",

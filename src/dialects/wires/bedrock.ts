@@ -131,10 +131,10 @@ function namesMeantBy(model: string): readonly string[] {
   return [named, everywhere].filter((name) => name !== model);
 }
 
-/** Kinds of ARN whose last part is a model's id. */
+/** Kinds of ARN that end with a model's id. */
 const NAMING: readonly string[] = ["foundation-model", "inference-profile"];
 
-/** Other ARNs (application inference profiles, provisioned throughput, deployments of custom models) do not say which model they are. */
+/** Other ARNs (application inference profiles, provisioned throughput, deployments of custom models) do not contain the model's id. */
 function hintFor(model: string): string | undefined {
   const slash = model.indexOf("/");
   if (!model.startsWith("arn:") || slash === -1) return undefined;
