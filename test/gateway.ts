@@ -20,7 +20,7 @@ export interface Opening {
   readonly yaml: string;
   readonly outside?: Partial<Outside>;
   readonly environment?: Readonly<Record<string, string>>;
-  /** Whether the test reads the database's file, `data/embedgate.db` in the gateway's folder: with PostgreSQL, a copy of the ledger stands there. */
+  /** Whether the test reads the database's file, `data/embedgate.db` in the gateway's folder: with PostgreSQL a copy of the ledger is put there. */
   readonly readsFile?: boolean;
 }
 
@@ -60,10 +60,10 @@ models:
 
 /**
  * Set by .ci/check.ts, which runs all tests that open a gateway in their own process a second time. Then these stay on SQLite, or are skipped:
- * - those whose routing file names a database, and those that write into SQLite's file or lock it, as they are about it (`skipIf(ON_POSTGRES)`);
- * - those on a virtual clock, which stands still until a server has answered: test/sim/machines has a PostgreSQL with a virtual clock of its own;
- * - those of src/books and src/db on a store of their own (`openStore`), and those that start a process (test/serving.ts): test/stores judges
- *   PostgreSQL's part of the first, and drills of it (test/stores/drills.test.ts) the second.
+ * - tests whose routing file names a database, and tests about SQLite's file, which write into it or lock it (`skipIf(ON_POSTGRES)`);
+ * - tests with a virtual clock, which stands still until a server answers: test/sim/machines has a PostgreSQL with its own virtual clock;
+ * - tests of src/books and src/db with their own store (`openStore`), and tests that start a process (test/serving.ts): test/stores tests
+ *   PostgreSQL's part of the first, and test/stores/drills.test.ts that of the second.
  */
 export const ON_POSTGRES = process.env.EMBEDGATE_TEST_DATABASE === "postgres";
 
@@ -128,12 +128,12 @@ export async function openGateway({
   };
 }
 
-/** About connections, at each start. */
+/** The log line about connections at each start. */
 const SAID_ON_POSTGRES = "connections to PostgreSQL, at most";
 
 /** The routing file with the server's database. */
 function onServer(yaml: string, { yaml: own }: PostgresDatabase): string {
-  // Beside a server there is no default for it.
+  // With a database server there is no default folder.
   const files = /^"?files"?:/m.test(yaml) ? "" : "files: { folder: data/batch-files }\n";
   if (!yaml.startsWith("{")) return `${yaml}\n${own}${files}`;
   return JSON.stringify(Object.assign(JSON.parse(yaml), Bun.YAML.parse(`${own}${files}`)));

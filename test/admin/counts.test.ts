@@ -1,4 +1,4 @@
-/** Counts of one process, and those in memory that several share: the same from outside. */
+/** Counts of one process and counts in shared memory behave the same. */
 import { expect, test } from "bun:test";
 import { COUNT_WORDS, Counter, openCounts } from "../../src/admin/counts";
 

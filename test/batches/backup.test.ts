@@ -1,4 +1,4 @@
-/** The files of a backup while the folder changes under it: what the database's copy names is there, whatever was deleted meanwhile. */
+/** A backup of files while the folder changes: every file that the database's copy names is in it, whatever was deleted meanwhile. */
 import { expect, test } from "bun:test";
 import {
   appendFileSync,
@@ -39,7 +39,7 @@ async function world() {
       `INSERT INTO batches (id, workspace, input_file_id, status, created_at, expires_at, lines, lines_completed, lines_failed, tokens)
        VALUES ('${id}', 'w', 'file-in', '${status}', 1, 2, 1, 0, 0, 0)`,
     );
-  // The input of an open batch is kept past its time.
+  // The input of an open batch is kept after it has expired.
   await file("file-in", NOW - 1);
   await file("file-out", NOW + 1);
   await file("file-old", NOW - 1);

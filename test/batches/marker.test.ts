@@ -1,4 +1,4 @@
-/** A folder of files that is not mounted: no file is put into it or missed in it, the operator is told, and it goes on once it is there. */
+/** A folder of files that is not mounted: no file is written to it or looked for in it, the log says so, and work continues once it is mounted. */
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -31,7 +31,7 @@ test("a machine whose folder is another one is refused, whether that is empty or
   await open("shared").check(true);
   await expect(open("local").check()).rejects.toThrow(NOT_THERE);
   await expect(open("local").check(true)).rejects.toThrow(NOT_THERE);
-  // Not even made.
+  // The folder is not even created.
   expect(readdirSync(folder.path)).not.toContain("local");
 });
 
@@ -96,7 +96,7 @@ test("a gateway whose folder is away serves embeddings, says it in /readyz and t
   ]);
 });
 
-/** Each look at it is minutes after the one before. */
+/** Each reading of the clock is minutes after the one before. */
 function fastClock() {
   let now = 0;
   return {

@@ -83,7 +83,7 @@ export async function openBatching(
   return { open, ...batchesOf(open), [Symbol.asyncDispose]: () => open[Symbol.asyncDispose]() };
 }
 
-/** As a client asks for them. */
+/** The operations as a client calls them. */
 export function batchesOf(open: OpenGateway): Omit<Batching, "open" | typeof Symbol.asyncDispose> {
   return {
     async upload(text, headers) {

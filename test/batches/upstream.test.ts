@@ -32,7 +32,7 @@ const QUICK = { sleep: async () => Bun.sleep(1) };
 const open = (vendor: Vendor, service: Service, more = "") =>
   openBatching(service.fetch, yamlOf(vendor, more), QUICK);
 
-/** A batch of five lines that the service has accepted and does not end by itself. */
+/** A batch of five lines that the service has accepted and does not finish by itself. */
 async function submitted(vendor: Vendor, service: Service) {
   service.endsWhenLooked = false;
   const batching = await open(vendor, service);

@@ -36,7 +36,7 @@ export async function opened(path = ":memory:"): Promise<Books> {
 }
 
 export interface Lived extends Books, AsyncDisposable {
-  /** An answer of `acme`. */
+  /** A row of an answered request of the workspace `acme`. */
   rowOf(id: string, metadata: string | null, startedAt: number): LedgerRow;
 }
 

@@ -144,7 +144,7 @@ export const GROUPS = [
 export const counts = (line: UsageLine) =>
   line.requests > 0n || line.tokens_upstream > 0n || line.tokens > 0n;
 
-/** Everything about usage and money, for whole days. */
+/** Everything that is reported about usage and money, for whole days. */
 export function toldOf(
   ledger: Pick<Ledger, "usage">,
   statements: Pick<Statements, "invoice" | "history">,

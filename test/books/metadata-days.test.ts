@@ -1,6 +1,6 @@
 /**
- * Sums by day and metadata are the ledger's own, to the last pico-USD, whatever came and however much of it callers made up; and a history of
- * credits from the sums by hour is the one that the rows give.
+ * Sums by day and metadata equal the ledger's, to the pico-USD, whatever requests and metadata callers send; and a credit history from the sums
+ * by hour equals the one from the rows.
  */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
@@ -26,7 +26,7 @@ const metadata = fc.option(
   fc.dictionary(key, value, { maxKeys: 4 }).map((said) => JSON.stringify(said)),
   { nil: null },
 );
-/** Each request with metadata of its own. */
+/** Each request has its own metadata. */
 const steps = fc
   .array(fc.tuple(step, metadata), { minLength: 1, maxLength: 40 })
   .map((all) => all.map(([one, said]) => (one.kind === "request" ? { ...one, metadata: said } : one)));
@@ -44,7 +44,7 @@ async function bothOf({ store, now }: Lived, metadataKey: string, workspace?: st
   return { kept: something(kept), rows: something(tally.result(100)) };
 }
 
-/** A sum of nothing stays where a crash's row was put right; how long requests took is not told. */
+/** Leaves out sums of zero, which stay after an interrupted row is corrected, and latencies, which are not stored. */
 const something = ({ groups, ...rest }: SeriesFound) => ({
   ...rest,
   groups: groups.filter(({ total }) =>
@@ -58,7 +58,7 @@ test("sums by day and metadata are the ledger's own after whatever came", async 
       await using books = await lived(all);
       for (const name of ["team", "run", "Größe", "numbers", "nothing"]) {
         const { kept, rows } = await bothOf(books, name);
-        // What is too long to be told apart is the rest.
+        // Values that are too long are part of the rest.
         const long = rows.groups.filter(({ names }) => (names[0] ?? "").length > 200);
         if (long.length === 0) expect(kept).toEqual(rows);
         expect(kept.total).toEqual(rows.total);
@@ -92,7 +92,7 @@ test("a database of before gets the same sums as one that had them from the star
         store.database.run(`ALTER TABLE rollups DROP COLUMN ${name}`);
       for (const step of SUMS_MIGRATIONS) store.database.run(step);
       const after = await told();
-      // Of trimmed requests it is not known any more what the cache saved.
+      // For trimmed requests it is no longer known what the cache saved.
       if (isTrimmed) expect(after.metadata.map(withoutSaved)).toEqual(before.metadata.map(withoutSaved));
       else expect(after).toEqual(before);
     }),
@@ -103,7 +103,7 @@ test("a database of before gets the same sums as one that had them from the star
 const HAS_SOMETHING = "requests <> 0 OR tokens_upstream <> 0 OR tokens <> 0";
 const withoutSaved = (row: unknown) => ({ ...Object(row), tokens_cached: 0n, saved_pico_usd: 0n });
 
-/** @param metadataOf of the one with that number; all are of one day, and of `acme` */
+/** Many requests of `acme` on one day. @param metadataOf the metadata of the request with this number */
 async function many(count: number, metadataOf: (i: number) => string): Promise<Lived> {
   const request = { kind: "request", workspace: "acme", model: "small", others: 0, latency: 9 } as const;
   return lived(
@@ -127,7 +127,7 @@ test("values that callers make up without end are summed together: the sums stay
   const { kept, rows } = await bothOf(books, "run");
   expect(kept.total).toEqual(rows.total);
   expect(kept.groups.at(-1)).toMatchObject({ isRest: true });
-  // The first ones are told apart.
+  // The first values have sums of their own.
   expect(kept.groups[0]?.total.requests).toBe(1n);
   expect(await bothOf(books, "team")).toMatchObject({ kept: { groups: [{}, {}, {}] } });
   const teams = await bothOf(books, "team");

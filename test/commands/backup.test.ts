@@ -35,7 +35,7 @@ test("a backup of a serving gateway has every answered request; a restore requir
   expect(JSON.parse((await run("usage", "--json")).out)).toEqual([expect.objectContaining({ requests: 4 })]);
 });
 
-/** Uploads a file of texts, and begins a batch of it. */
+/** Uploads a file of texts, and creates a batch from it. */
 async function beginBatch(url: string, texts: readonly string[]): Promise<{ file: string; batch: string }> {
   const form = new FormData();
   form.set("purpose", "batch");
@@ -110,7 +110,7 @@ models: { m: { routes: [ { provider: wire } ], price: 1000, max_inputs: 1 } }
       0,
       { folder: join(folder.path, "b.db-files"), count: 3, missing: 0, bytes: expect.any(Number) },
     ]);
-    // What comes later is not in it.
+    // Later batches are not in the backup.
     await beginBatch(gateway.url, ["five"]);
     for (const id of [begun.file, first.output_file_id])
       expect((await fetch(`${gateway.url}/v1/files/${id}`, { method: "DELETE" })).status).toBe(200);
@@ -132,7 +132,7 @@ models: { m: { routes: [ { provider: wire } ], price: 1000, max_inputs: 1 } }
     await gateway.ended();
   }
   expect(charged()).toEqual({ sum: 4 });
-  // Of a folder that was lost the database is backed up all the same, and what is missing is said.
+  // If the folder is lost, the database is backed up nevertheless, and the output says what is missing.
   rmSync(files, { recursive: true });
   const poor = await run("backup", "poor.db");
   expect([poor.code, poor.errors]).toEqual([0, expect.stringContaining("Missing files of batches: ")]);

@@ -87,7 +87,7 @@ describe("top", () => {
       await drawn((width) => width <= 40);
       expect(framesIn(written).at(-1)?.length).toBeLessThanOrEqual(12);
       expect(written.split("\u001b[").filter((part) => /^\d+m/.test(part))).toEqual([]);
-      // An arrow key begins as Escape does.
+      // An arrow key begins with Escape.
       child.terminal?.write("\u001b[A");
       written = "";
       await drawn(() => true);
@@ -153,7 +153,7 @@ describe("health", () => {
 
 const widthOf = (lines: readonly string[]) => Math.max(...lines.map((line) => Bun.stringWidth(line)));
 
-/** What was drawn, whole frames alone: each clears the screen first. */
+/** The complete frames that were drawn; each clears the screen first. */
 const framesIn = (written: string) =>
   written
     .split("\u001b[H\u001b[J")

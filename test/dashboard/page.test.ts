@@ -302,7 +302,7 @@ async function use(url: string, key: string): Promise<number> {
   return status;
 }
 
-/** But for those of plots, whose CSV stands beside them. */
+/** Tables without a CSV, except those of plots, which have theirs next to them. */
 const tablesWithoutCsv = (page: Page) =>
   page.evaluate(() =>
     [...document.querySelectorAll("section.scroll > table")].flatMap(({ parentElement: region }) => {

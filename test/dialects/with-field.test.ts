@@ -1,5 +1,5 @@
 /**
- * An error names the field that it is about, also on wires whose error body has only a message. A further wire is a row.
+ * An error names its field, also on wires whose error body has only a message. For another wire add a row.
  */
 import { expect, test } from "bun:test";
 import { messageWithField } from "../../src/dialects/with-field";

@@ -1,7 +1,8 @@
 /**
- * The fenced blocks of README.md, docs/ and the pages beside README.md, as a reader finds them, also within lists. After the language a block may say how it is tested:
- * `no-run: why`, `run-by: test/FILE` (which names the page), `from: FILE` (it stands there word for word), `clone` (in the repository's
- * folder), `serves` (it starts a gateway), `litellm` (a file of another program). A new word is a member of `Block` and a use in blocks.test.ts.
+ * The fenced blocks of README.md, docs/ and the pages beside README.md, also within lists. After the language a block may say how it is tested:
+ * `no-run: why`, `run-by: test/FILE` (which names the page), `from: FILE` (the file has it word for word), `clone` (it runs in the repository's
+ * folder), `serves` (it starts a gateway), `litellm` (a file of another program). A new word needs a member of `Block` and a use in
+ * blocks.test.ts.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-/** The cosine of two vectors: right whatever their lengths, and none where there is no direction to compare. */
+/** The cosine of two vectors: correct for any lengths, and undefined if a vector has no direction. */
 import { expect, test } from "bun:test";
 import { cosineOf } from "../../src/domain/cosine";
 

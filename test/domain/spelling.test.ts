@@ -1,4 +1,4 @@
-/** Names that are one name to a reader without case (src/domain/spelling.ts). */
+/** Names that differ only in case (src/domain/spelling.ts). */
 import { expect, test } from "bun:test";
 import { twinsIn, twinsInBody } from "../../src/domain/spelling";
 

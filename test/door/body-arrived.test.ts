@@ -1,11 +1,11 @@
 /**
- * Errors that are answered before the body was read wait for it, if it is small and comes.
+ * Errors that are sent before the body was read wait for it, if it is small and arrives.
  */
 import { expect, test } from "bun:test";
 import { bodyArrived } from "../../src/door/body-arrived";
 import { fakeOutside } from "../fake-outside";
 
-/** A request whose body comes when the test sends it. */
+/** A request whose body the test sends later. */
 function sending(headers: Readonly<Record<string, string>>) {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const request = new Request("http://gateway/", { method: "POST", headers, body: readable });
@@ -19,7 +19,7 @@ function sending(headers: Readonly<Record<string, string>>) {
   };
 }
 
-/** Whether it is done once all that was at hand has run. */
+/** Whether it is done once everything that can run has run. */
 async function isDone(work: Promise<void>): Promise<boolean> {
   let done = false;
   void work.then(() => {

@@ -59,7 +59,7 @@ test("after a crash of the machine only records whose vectors were on the disk c
   const next = await openJournal(path);
   await next.write([{ run: "embed-2", boot: "boot-2" }, chunk(2), chunk(3), { synced: 3 }]);
   await next.close();
-  // A third run of the machine, or one that nobody can name.
+  // A third boot of the machine, or an unknown one.
   for (const boot of ["boot-3", undefined])
     expect((await readJournal(path, boot)).chunks).toEqual([chunk(0), chunk(1), chunk(2)]);
 });

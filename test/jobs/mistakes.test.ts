@@ -1,4 +1,4 @@
-/** What people type at first: mistakes are named before anything is read, sent or replaced, and small inputs are jobs too. */
+/** Common first mistakes: they are reported before anything is read, sent or replaced; and very small inputs work. */
 import { afterAll, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -98,7 +98,7 @@ test.each(["npy", "parquet", "jsonl", "f32"])("no row is an output without rows:
   expect((await runJob(folder, ["blank.txt", ...args])).code).toBe(3);
   if (ending !== "f32") expect(await rows()).toHaveLength(2);
   expect(errorsOf(out)).toHaveLength(2);
-  // Of an unknown size there is nothing to write.
+  // With unknown dimensions nothing can be written.
   const unknown = await runJob(folder, ["none.txt", "--model", "m", "--out", newOutput(ending)]);
   expect([unknown.code, unknown.errors]).toEqual([1, expect.stringContaining("There is no text to embed")]);
 });

@@ -1,4 +1,4 @@
-/** What the executable adds to its environment before it serves. */
+/** The variables that the executable adds to its environment before it serves. */
 import { expect, test } from "bun:test";
 import { missingOptions } from "../../src/machine/collector-options";
 

@@ -1,4 +1,4 @@
-/** Which of a process's memory is the executable's code. */
+/** Which parts of a process's memory are the executable's code. */
 import { expect, test } from "bun:test";
 import { codeOf } from "../../src/machine/start-pages";
 

@@ -74,7 +74,7 @@ async function ask(port: number, requests: number, load: Load, isOver: () => boo
   }
 }
 
-/** With one process, as a service: systemd's address is in its environment. */
+/** One process runs as a systemd service, with systemd's socket in its environment. */
 const WAYS = [
   [2, []],
   [1, ["env", "NOTIFY_SOCKET=/nowhere/at/all"]],

@@ -1,11 +1,12 @@
 /**
- * Texts dense in digits and punctuation, which have far more tokens than prose of as many bytes, at servers that cut without a word and whose
- * usage proves nothing (infinity-emb 0.0.78 counts characters, others say nothing), where nobody knows the vocabulary: no vector of a beginning leaves.
+ * Texts with many digits and punctuation marks, which have far more tokens than prose of the same size, at servers that truncate silently and
+ * whose usage proves nothing (infinity-emb 0.0.78 counts characters, others report none), with an unknown vocabulary: no vector of a truncated
+ * text is returned.
  */
 import { describe, expect, test } from "bun:test";
 import { type Opened, openBefore, vectorFor, vectorsOf } from "./vendor";
 
-/** Of fewer numbers, two texts have one vector by chance. */
+/** With fewer dimensions two texts may have the same vector by chance. */
 const SIZE = 64;
 
 const errorOf = ({ json }: { readonly json: unknown }) => Object(json).error;
@@ -22,13 +23,13 @@ models:
     ${model}
 `;
 
-/** As BERT's vocabulary has it: each digit and each mark by itself; of a word, a token for every six letters. */
+/** Like BERT's vocabulary: one token for each digit, each mark, and each six letters of a word. */
 const tokensIn = (text: string) => text.match(/[a-z]{1,6}|[^a-z\s]/gi) ?? [];
 const right = (text: string) => [...vectorFor(tokensIn(text).join(" "), "seen", SIZE)];
 
 interface Ways {
   readonly side?: "start" | "end";
-  /** Answers instead, where it says something. */
+  /** Returns an answer in place of the vector; undefined for none. */
   readonly failing?: (text: string) => Response | undefined;
 }
 
@@ -68,7 +69,7 @@ describe.each([
       expect(tokensIn(long).length).toBeGreaterThan(limit);
       const sent = await open.post({ model: "m", input: ["a", long] });
       expect([limit, sent.status, errorOf(sent)?.code]).toEqual([limit, 400, "context_length_exceeded"]);
-      // Also once it is known where it cuts, and of a text near the place.
+      // Also after the limit is known, and for a text near the limit.
       const near = await open.post({ model: "m", input: text(limit + 14) });
       expect([limit, near.status]).toEqual([limit, 400]);
       const short = await open.post({ model: "m", input: text(60) });
@@ -85,7 +86,7 @@ test.each(KINDS)("%s are embedded whole by a server that cuts nothing, after one
     const sent = await open.post({ model: "m", input: text(tokens) });
     expect(vectorsOf(sent)).toEqual([right(text(tokens))]);
   }
-  // Three texts of a trial, or of two where the texts may be longer than the first trial's, beside the eight that were asked for.
+  // Three texts for a test, or for two tests if the texts may be longer than the first test's, besides the eight requested ones.
   expect(open.vendor.calls.length).toBeLessThanOrEqual(14);
 });
 
@@ -104,7 +105,7 @@ describe("where a server is known to cut", () => {
     await using open = await openBefore(yaml("openai"));
     cuts(open, 510);
     expect((await open.post({ model: "m", input: prose(600) })).status).toBe(400);
-    // Of so many bytes it could have more tokens than the server looks at.
+    // A text of this many bytes could have more tokens than the server reads.
     const fits = prose(400);
     const sent = await open.post({ model: "m", input: [fits, "a", `${fits} more`] });
     expect(vectorsOf(sent)).toEqual([fits, "a", `${fits} more`].map(right));

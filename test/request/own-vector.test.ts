@@ -56,7 +56,7 @@ const known = {
     texts.map((one) => countTokens(name, one, limit)),
 };
 
-/** What of an input goes in one piece; nobody knows the vocabulary. */
+/** The pieces in which an input is sent if the vocabulary is unknown. */
 async function piecesOf(input: Asked, tokensMax: number | null): Promise<Asked[]> {
   if (tokensMax === null) return [input];
   if (typeof input !== "string") {

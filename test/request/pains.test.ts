@@ -256,7 +256,7 @@ describe("a provider in trouble", () => {
     expect(new Set(open.vendor.calls.map(({ url }) => url))).toEqual(new Set(["http://a/v1/embeddings"]));
   });
 
-  // On a virtual clock, which runs ahead of a server.
+  // Its virtual clock would run ahead of a database server.
   test.skipIf(ON_POSTGRES)(
     "seen: an answer that trickles in is abandoned at the attempt's timeout",
     async () => {
@@ -265,7 +265,7 @@ describe("a provider in trouble", () => {
       await using open = await openBefore(routing({ provider: "timeout_ms: 3000" }), {
         outside: { sleep, alarm, now, monotonic },
       });
-      // Its first answer may take longer: cold.test.ts.
+      // The first answer may take longer (cold.test.ts), so it is requested before.
       expect((await clock.until(open.post({ model: "m", input: "first" }))).status).toBe(200);
       open.vendor.answer = () =>
         new Response(

@@ -228,7 +228,7 @@ describe("a server whose usage proves nothing", () => {
       expect(sent.status).toBe(200);
       expect(vectorsOf(sent)).toEqual([[...vectorFor(input, [undefined, undefined])]]);
     }
-    // Three texts of a trial beside the two that were asked for.
+    // Three texts for a test besides the two requested ones.
     expect(open.vendor.calls).toHaveLength(5);
   });
 });
@@ -277,7 +277,7 @@ describe("usage that is not a token count", () => {
   test("characters of code, more than any vocabulary's tokens (infinity-emb 0.0.78: 266 for 249), are estimated from the first text on", async () => {
     const code = "if(x[12]!=0){y+=z[k];}\na->b(&c);".repeat(8);
     expect(await usage(code, code.length)).toEqual([Math.ceil(code.length / 4), "estimated"]);
-    // So many tokens as characters are possible where each is a token.
+    // As many tokens as characters are possible if each character is a token.
     expect(await usage("!?!?!?!?", 8)).toEqual([8, null]);
   });
 

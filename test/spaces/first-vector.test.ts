@@ -1,6 +1,6 @@
 /**
- * Of a model that nobody knows to be normalised, servers whose vectors are of two lengths (llama-cpp-python 0.3.36 answers 5.49, others 1, behind
- * one address): the probe texts tell before the first vector leaves, also in a process that did not measure itself.
+ * A model that is not known to be normalised, behind an address with two servers whose vectors have different lengths (llama-cpp-python 0.3.36:
+ * 5.49, others: 1). The probe texts show it before the first vector is returned, also in a process that has not measured the space itself.
  */
 import { expect, test } from "bun:test";
 import { isProbe, LONE, lastingYaml, rightModel, SHORT_TEXTS, vendors } from "./vendors";
@@ -57,7 +57,7 @@ test("a process that finds the space measured knows the lengths without a measur
     await quiet();
   }
   const { open, byHost } = vendors(yaml);
-  // The probe is answered by nobody this time.
+  // This time the probe fails.
   byHost.a.vectorOf = (text) => {
     if (isProbe([text])) throw new Error("not now");
     return longer(text);

@@ -1,6 +1,6 @@
 /**
- * Real servers' vectors of the probe texts, recorded on 28 November 2026 (recorded-*.json, as `spaces export` prints them;
- * each space is named by server, version and precision): what is said of them, and who serves. docs/spaces-measured.md has the figures.
+ * Real servers' vectors of the probe texts, recorded on 28 November 2026 (recorded-*.json, as printed by `spaces export`; each space is named by
+ * server, version and precision): the verdict on each pair, and which routes serve. docs/spaces-measured.md has the figures.
  */
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
@@ -38,7 +38,7 @@ const OLLAMA = {
   Q4_K_M: "Ollama 0.17.4, Q4_K_M",
   Q4_0: "Ollama 0.17.4, Q4_0",
 };
-/** What Ollama's own engine splits otherwise than Hugging Face's tokenizer. */
+/** Where Ollama's own engine tokenizes differently from Hugging Face's tokenizer. */
 const KEEPS_ACCENTS =
   "accents are handled differently; very long words are split differently; Cyrillic, Greek, Arabic, Devanagari, Hangul, Kana, code, quotation marks are tokenized differently: another tokenizer";
 const FOUR_BITS = "strong quantisation (about 4 bits), or another prompt before each text";

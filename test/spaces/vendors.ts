@@ -75,14 +75,14 @@ export function vendors(yaml: string): Vendors {
       for (let turns = 0; turns < 30 || seen !== calls; turns++) {
         if (seen !== calls) turns = 0;
         seen = calls;
-        // A database that is a server answers later than in a turn.
+        // A database server takes longer than a turn of the event loop.
         await new Promise<void>((resolve) => (ON_POSTGRES ? setTimeout(resolve, 10) : setImmediate(resolve)));
       }
     },
   };
 }
 
-/** The database file in one folder for several lives of the gateway. */
+/** A routing file with one database file for several starts of the gateway. */
 export function lastingYaml(yaml: string, open: OpenGateway): string {
   return `${yaml}\ndatabase: "sqlite:${join(open.folder, "lasting.db")}"\n`;
 }

@@ -34,7 +34,7 @@ for (const { name, isThere, make } of KINDS) {
       expect(await records.isKnown("file-2")).toBe(false);
       expect(await records.namesAny("file-1")).toBe(true);
       expect(await records.removeFile("file-4")).toBeUndefined();
-      // The batch is open still.
+      // The batch is still open.
       expect(await records.namesAny("file-1")).toBe(true);
       await records.change("batch_1", { status: "cancelled" });
       expect([await records.namesAny("file-1"), await records.namesAny("file-2")]).toEqual([false, true]);

@@ -28,7 +28,7 @@ export interface Copied {
   refresh(): Promise<void>;
 }
 
-/** One that is empty, as bytes: it is made once. */
+/** The bytes of an empty database, which is made once. */
 let empty: Uint8Array | undefined;
 function emptyFile(): Uint8Array {
   if (empty) return empty;
@@ -52,7 +52,7 @@ export function copiedTo(path: string, { ask }: PostgresDatabase): Copied {
     for (const table of TABLES) tables.set(table, await rowsOf(table));
     const into = new Database(path, { safeIntegers: true });
     into.run("PRAGMA foreign_keys = OFF");
-    // It need not outlive anything.
+    // The file need not survive a crash.
     into.run("PRAGMA synchronous = OFF");
     into.run("PRAGMA journal_mode = MEMORY");
     into.transaction(() => {

@@ -52,10 +52,10 @@ export function sqliteDatabase(): TestDatabase {
 }
 
 let made = 0;
-/** Schemas of this process whose tables are empty again, by server: that takes a tenth of the time in which one is made. */
+/** Schemas of this process whose tables were emptied, by server: emptying takes a tenth of the time of creating one. */
 const emptied = new Map<string, string[]>();
 
-/** Triggers are off meanwhile, which takes a superuser. @throws what the server says where the role may not */
+/** Empties all tables. Triggers are off meanwhile, which requires a superuser. @throws the server's error for another role */
 const emptying = (schema: string) => `DO $$
   DECLARE name text;
   BEGIN
@@ -70,7 +70,7 @@ const emptying = (schema: string) => `DO $$
     UPDATE "${schema}".sums SET summed_to = 0, next_to = NULL, next_after = NULL, trimmed_to = 0;
   END $$`;
 
-/** @param isNew with no table in it, as no gateway has used it */
+/** @param isNew without tables, as if no gateway had used it */
 export function postgresDatabase(url = POSTGRES_URL ?? "", { isNew = false } = {}): PostgresDatabase {
   const free = emptied.get(url) ?? [];
   emptied.set(url, free);
@@ -110,7 +110,7 @@ export function postgresDatabase(url = POSTGRES_URL ?? "", { isNew = false } = {
         await admin.unsafe(emptying(schema));
         free.push(schema);
       } catch {
-        // The test changed its tables, or made none.
+        // The test has changed the tables, or made none.
         await admin
           .unsafe(`SET client_min_messages = warning; DROP SCHEMA IF EXISTS "${schema}" CASCADE`)
           .simple();
@@ -120,7 +120,7 @@ export function postgresDatabase(url = POSTGRES_URL ?? "", { isNew = false } = {
   };
 }
 
-/** Of processes that have ended: theirs were emptied, not dropped. */
+/** Drops the schemas of processes that have ended, which were emptied but not dropped. */
 async function dropOfEnded(): Promise<void> {
   await using admin = new SQL({ url: POSTGRES_URL ?? "", max: 1 });
   const rows: readonly { readonly name: string }[] = await admin.unsafe(
@@ -215,7 +215,7 @@ export const KINDS: readonly Kind[] = [
   { name: "PostgreSQL", isThere: POSTGRES_URL !== undefined, make: () => postgresDatabase() },
 ];
 
-/** Credits are leased as soon as anybody asks (postgres.credit_lease). */
+/** Credits are leased from the first request on (postgres.credit_lease). */
 export const LEASING: Kind = {
   name: "PostgreSQL, with leases of credits",
   isThere: POSTGRES_URL !== undefined,

@@ -8,13 +8,13 @@ import { join } from "node:path";
 import type { Subprocess } from "bun";
 import { postgresDatabase } from "./databases";
 
-/** By hand: the built executable, another way to the same database, and a line more of `postgres` in the routing file. */
+/** For drills by hand: the built executable, another URL of the same database, and another line for `postgres` in the routing file. */
 const { DRILL_EXECUTABLE, DRILL_URL, DRILL_POSTGRES = "" } = process.env;
 const PROGRAM = DRILL_EXECUTABLE
   ? [DRILL_EXECUTABLE]
   : [process.execPath, join(import.meta.dir, "../../src/main.ts")];
 const START_MS_MAX = 30_000;
-/** However it ends: longer is a hang. A gateway that is stopped cannot answer: only the time in which it runs is counted. */
+/** An answer of any status must come within this time. Time in which the gateway is stopped (SIGSTOP) does not count. */
 export const ANSWER_MS_MAX = 25_000;
 const LOOK_EVERY_MS = 200;
 
@@ -33,7 +33,7 @@ export interface Answered {
   readonly id: string;
   readonly code: string | undefined;
   readonly ms: number;
-  /** How much of it the gateway was stopped. */
+  /** For how long of `ms` the gateway was stopped. */
   readonly stoppedMs: number;
 }
 
@@ -263,7 +263,7 @@ const HOW: Readonly<Record<string, (drill: Drill, isOver: () => boolean) => Prom
       await drill.sql(CUT).catch(() => undefined);
     }
   },
-  /** What DRILL_COMMAND says, such as to promote a replica, once a third of the time is over. */
+  /** Runs DRILL_COMMAND, such as one that promotes a replica, after a third of the time. */
   async command(_, isOver) {
     await Bun.sleep((Number(process.argv[3] ?? "20") * 1_000) / 3);
     await Bun.spawn(["sh", "-c", process.env.DRILL_COMMAND ?? "false"]).exited;

@@ -1,6 +1,6 @@
 /**
- * Leases of credits (postgres.credit_lease): the same outcomes as without, and what only they may get wrong: what a machine holds for itself is
- * nobody else's, comes back once, and the last credits are usable from every machine.
+ * Leases of credits (postgres.credit_lease): the same outcomes as without leases. And: leased credits cannot be spent by others, are returned
+ * exactly once, and every machine can use the last credits.
  */
 import { describe, expect, test } from "bun:test";
 import type { Ledger } from "../../src/books/ledger";
@@ -14,7 +14,7 @@ import { holdingOf, rowOf, underWay } from "./rows";
 const DEFAULTS = () => ({});
 const CREDITS = 1_000_000n;
 
-/** Looks whether leases are used when the test says so. */
+/** Runs the check for unused leases when the test says so. */
 function createLooks() {
   const rings: (() => void)[] = [];
   return {
@@ -52,7 +52,7 @@ const leased = (database: PostgresDatabase, process = "%") =>
     )
     .then(([row]) => row ?? { leased: 0n, spent: 0n });
 
-/** The row as it is, without what is charged to leases. */
+/** The workspace's row, without charges to leases. */
 const account = (database: PostgresDatabase) =>
   database
     .ask<{ credits: bigint; held: bigint; held_usd: bigint; prepaid: bigint }>(
@@ -69,7 +69,7 @@ async function spend(ledger: Ledger, cost: number, most = cost) {
 
 const RETURNED_MS_MAX = 10_000;
 
-/** Until this much is leased. */
+/** Waits until this much is leased. */
 async function untilLeased(
   database: PostgresDatabase,
   amount: bigint,
@@ -163,7 +163,7 @@ describe.skipIf(POSTGRES_URL === undefined)("leases of credits", () => {
     const ledger = stores.openLedger();
     const [other, dear] = [rowOf(10), rowOf(1_000)];
     for (const row of [other, dear]) await ledger.begin(underWay(row), holdingOf({ least: 1, most: 10 }));
-    // 80 are leased, and 10 of them the other's.
+    // 80 are leased, and the other request holds 10 of them.
     expect(await ledger.settle(dear)).toMatchObject({ taken: 70n, short: 930n });
     expect(await ledger.settle(other)).toMatchObject({ taken: 10n, short: 0n });
   });
@@ -301,7 +301,7 @@ describe.skipIf(POSTGRES_URL === undefined)("leases of credits", () => {
     looks.now();
     way.be("frozen");
     isHasty = true;
-    // It is asked for, and lost on its way.
+    // The return is requested, and lost.
     looks.now();
     await Bun.sleep(200);
     expect((await leased(database)).leased).toBe(160n);

@@ -188,7 +188,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     await cutting;
     await ledger.close();
     const answered = outcomes.filter((one) => !(one instanceof Error));
-    // How many come through depends on how busy the machine is; that none is lost or repeated does not.
+    // How many succeed depends on how busy the machine is; but none may be lost or repeated.
     expect(answered.length).toBeGreaterThan(REQUESTS / 10);
     const [sums] = await database.ask<{ left: bigint; held: bigint; rows: bigint; charged: bigint }>(
       `SELECT micro_credits AS left, micro_credits_held AS held, (SELECT count(*) FROM @ledger) AS rows,
@@ -263,7 +263,7 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
       await on.query("INSERT INTO @tokens_taken (id, since) VALUES ($1, 1)", [id]);
     };
     const count = () => database.ask<{ count: bigint }>("SELECT count(*) AS count FROM @tokens_taken");
-    // Only 1 is allowed, and only once.
+    // The table allows only the value 1, and only once.
     await expect(connection.pipeline([put(1), put(2), put(1)])).rejects.toMatchObject({
       errno: "23514",
     });

@@ -1,4 +1,4 @@
-/** The bound of an unknown vocabulary's tokens, held against those that split most: GPT-2's bytes, BERT's letters and marks. */
+/** The upper bound for an unknown vocabulary, compared with those that split most: GPT-2's into bytes, BERT's into letters and marks. */
 import { describe, expect, test } from "bun:test";
 import * as cl100k from "gpt-tokenizer/encoding/cl100k_base";
 import * as gpt2 from "gpt-tokenizer/encoding/gpt2";
@@ -53,7 +53,7 @@ const tokens = {
     all.map((text) => Math.min(countOf[name](text), limit + 1)),
 };
 
-/** Words that nobody writes have more tokens than letters suggest. */
+/** Invented words have more tokens than their letters suggest. */
 const INVENTED = "xoqe zuki vapo qexu jofi wuzo xago yiqu ".repeat(20);
 
 test("of invented words the known vocabularies tell", async () => {

@@ -251,7 +251,7 @@ describe("a request's trace", () => {
     const other = requests.find((one) => one !== own);
     expect(own?.traceId).toBe(call?.traceId);
     expect(call?.said["embedgate.inputs"]).toBe(3);
-    // Also to the one that is not recorded, whose caller may know it.
+    // Also to the request that is not recorded, as its caller may record it.
     expect(call?.links?.map(({ traceId }) => traceId).sort()).toEqual(
       [`${TRACE.slice(0, -1)}0`, other?.traceId ?? ""].sort(),
     );

@@ -44,7 +44,7 @@ test.each([
   [encodeURIComponent(`arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.${TITAN}`), 16],
   [`us.${TITAN}`, 16],
   [`global.${TITAN}`, 16],
-  // What these are is told by the routing file.
+  // The routing file says which models these are.
   [
     encodeURIComponent("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6"),
     8,
@@ -62,7 +62,7 @@ test.each([
   ["application-inference-profile/abc", "add `abc: { alias_of: MODEL }` to `models` in the routing file"],
   ["provisioned-model/x1", "An ARN of the kind provisioned-model does not say which model it is"],
   ["custom-model-deployment/y", "`y: { alias_of: MODEL }`"],
-  // Its name stands there.
+  // The ARN names the model.
   ["foundation-model/amazon.titan-embed-text-v9:0", "GET /v1/models lists all models"],
   ["/", "GET /v1/models lists all models"],
 ])("an ARN of no known model, …/%s, is 404 in Amazon's words, with what to do", async (resource, words) => {

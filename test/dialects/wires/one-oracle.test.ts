@@ -1,6 +1,6 @@
 /**
- * Every path of every wire that embeds, under each of its aliases, against the vectors of POST /v1/embeddings: the same float32 numbers, bit for bit,
- * as decimals and as base64. A new path is a row of ASKED, by its operation's id; one without a row fails.
+ * Every embedding path of every wire, under each alias, returns the same float32 numbers as POST /v1/embeddings, bit for bit, as decimals and as
+ * base64. For a new path add a row to ASKED, by its operation's id; a path without a row fails.
  */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { EmbedPath } from "../../../src/dialects/wire";
@@ -13,16 +13,16 @@ const TEXTS = ["one", "Straße, naïve café — 日本語 🦜", "a\nlonger thi
 
 interface Way {
   readonly name: string;
-  /** One a request: all texts in one, or each by itself where the wire takes one text. */
+  /** One body per request: all texts in one, or one text in each if the wire takes only one. */
   readonly bodies: readonly object[];
-  /** Of one answer, the vectors in order: decimals, or base64 of float32. */
+  /** The vectors of one answer in order: decimals, or base64 of float32. */
   readonly read: (answer: unknown) => readonly (readonly number[] | string)[];
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 type Vector = readonly number[] | string;
 
-/** Steps into an answer: a name, a place, or `*` for all members of a list. */
+/** A path into an answer, of names, indices, and `*` for all members of a list. */
 function at(path: string): (answer: unknown) => readonly Vector[] {
   const steps = path.split(".");
   return (answer) => {
@@ -188,7 +188,7 @@ test.each(paths.map((path) => [path.words.operationId, path] as const))(
           vectors.push(...read(json));
         }
         expect([address, name, vectors.map(bits)]).toEqual([address, name, oracle.map(bits)]);
-        // Decimals are printed alike, too.
+        // Decimals are also printed in the same way.
         if (vectors.every((vector) => typeof vector !== "string")) expect(vectors).toEqual([...oracle]);
       }
     }

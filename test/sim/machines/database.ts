@@ -52,7 +52,7 @@ interface Session {
   /** Statements on their way to the server. */
   sent: number;
   stopIdle: (() => void) | undefined;
-  /** What was sent before has been done. */
+  /** Resolves once everything that was sent before has been done. */
   before: Promise<void>;
 }
 
@@ -80,7 +80,7 @@ async function start(): Promise<PGlite> {
 }
 const INT8 = 20;
 
-/** Once no more seeds come: a timer that it set by a simulated clock would ring every millisecond of the real one. */
+/** Call it after the last seed: a timer that it set on the simulated clock would fire every millisecond on the real one. */
 export async function endEngine(): Promise<void> {
   const running = await engine;
   engine = undefined;
@@ -277,7 +277,7 @@ export async function createDatabase(world: World, random: Random, offsetMs: num
     }
     // What a process had sent before it died may still arrive.
     if (host?.isDead()) {
-      // A whole transaction may be on its way.
+      // A complete transaction may still be in flight.
       if (random.chance(session.isInTransaction ? 0.9 : 0.5))
         await done(session, text, work).catch(() => undefined);
       if (!session.isInTransaction) cut(session);

@@ -21,7 +21,7 @@ export interface MachinesScenario {
   readonly failovers: readonly { readonly way: Way; readonly atMs: number; readonly forMs: number }[];
   /** The share of statements, or of their answers, that are lost. */
   readonly lossRate: number;
-  /** Requests a second from which on credits are leased; undefined: never. */
+  /** At how many requests a second credits are leased; undefined: never. */
   readonly creditLease: number | undefined;
   readonly lossUntilMs: number;
 }

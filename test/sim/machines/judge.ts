@@ -92,7 +92,7 @@ interface Account {
   readonly cost: bigint;
 }
 
-/** With what is leased, and charged to leases. */
+/** Accounts, including what is leased and what was charged to leases. */
 const ACCOUNTS = `
   SELECT w.name, w.micro_credits - leased.spent AS credits, w.micro_credits_held - leased.held AS held, w.pico_usd_held - leased.held_usd AS held_usd,
     w.femto_credits_prepaid + leased.prepaid AS prepaid, leased.day AS spent_day,

@@ -162,7 +162,7 @@ function troubles(machines: readonly Machine[], { world, database, scenario }: S
 
 /** However long a statement is not answered, a request is told at its deadline, which is looked for so often. */
 const LOOK_EVERY_MS = 250;
-/** A key is looked up before its request's deadline begins, and no longer than this. */
+/** The longest lookup of a key, which comes before the request's deadline starts. */
 const KEY_MS = 2_000;
 
 async function send(
