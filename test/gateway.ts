@@ -129,7 +129,7 @@ export async function openGateway({
 }
 
 /** The log line about connections at each start. */
-const SAID_ON_POSTGRES = "connections to PostgreSQL, at most";
+const SAID_ON_POSTGRES = "maximum number of connections to PostgreSQL";
 
 /** The routing file with the server's database. */
 function onServer(yaml: string, { yaml: own }: PostgresDatabase): string {

@@ -1,6 +1,6 @@
 /**
  * Logs a line for each answered request if the routing file asks for it (`log.requests`). Failed requests always have one
- * (src/door/failed.ts). The line contains what the ledger's row contains, and never a text.
+ * (src/door/failed.ts). The line contains values of the ledger's row, and never a text. A new value is a member of `about`.
  */
 import type { Ledger } from "../books/ledger";
 import type { LedgerRow } from "../books/ledger-row";

@@ -67,7 +67,7 @@ export function openBatches(parts: BatchesParts): Batches {
     checkStays() {
       parts.checkStays();
       // Another machine may have the folder.
-      if (!marker.isRightNow()) throw new GatewayError("busy", "The folder of files is not there.");
+      if (!marker.isRightNow()) throw new GatewayError("busy", "The folder of files is not available.");
     },
     outside,
   });

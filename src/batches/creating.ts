@@ -116,7 +116,7 @@ async function repeated(
   if (!before || before.request_hash === hash) return before;
   throw new GatewayError(
     "conflict",
-    `The Idempotency-Key was already used for a different request, which created ${before.id}: use a new key.`,
+    `The Idempotency-Key was already used for a different request, which created ${before.id}. Use a new key.`,
     { field: "Idempotency-Key" },
   );
 }
@@ -155,7 +155,7 @@ async function hold(batch: BatchRecord, most: Amount, { ledger, rules }: Creatin
   if (await ledger.lines.reserve({ batch: id, workspace, most, terms, at })) return;
   throw new GatewayError(
     "insufficient_credit",
-    "The batch's highest possible cost exceeds the workspace's credits or spending cap that other requests and batches leave free. Send a smaller batch, or wait until they end.",
+    "The batch's highest possible cost exceeds the credits or the spending cap that other requests and batches of the workspace leave free. Send a smaller batch, or wait until they end.",
   );
 }
 

@@ -80,7 +80,7 @@ export function openMarker({ records, path, isAlone, outside, found }: MarkerPar
       if (writes) await write(id);
       return undefined;
     }
-    const what = (await there()) === undefined ? "is not there" : "has the id of another folder";
+    const what = (await there()) === undefined ? "does not exist" : "has the id of another folder";
     return `${file} ${what}. Mount the folder that the gateways of this database share. If ${path} is the right one, write ${id} into that file.`;
   }
 
@@ -93,20 +93,20 @@ export function openMarker({ records, path, isAlone, outside, found }: MarkerPar
       wrong = looked;
       checkedAt = now;
       if (wrong !== undefined && wrong !== before)
-        outside.log("error", "the folder of batches' files is not the one that the database knows", {
+        outside.log("error", "the folder of batches' files is not the right one", {
           reason: wrong,
         });
       callOff();
       if (wrong !== undefined && isOpen) callOff = outside.alarm(AGAIN_MS, again);
       if (wrong === undefined && before !== undefined) {
-        outside.log("info", "the folder of batches' files is there again", { folder: path });
+        outside.log("info", "the folder of batches' files is available again", { folder: path });
         found();
       }
     }
     if (wrong !== undefined)
       throw new GatewayError(
         "busy",
-        "The folder of files (files.folder) is not available on this machine: it is not mounted, or it is another one. The operator finds more in the gateway's log. Retry later.",
+        "The folder of files (files.folder) is not available on this machine: it is not mounted, or it is another folder. The gateway's log says more. Retry later.",
         { retryAfterMs: AGAIN_MS },
       );
   }

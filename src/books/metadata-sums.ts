@@ -43,7 +43,7 @@ export function metadataPathOf({ by, metadata_key: key }: SeriesAsked): string {
     throw new GatewayError("invalid", "by=metadata needs 'metadata_key'.", { field: "metadata_key" });
   const path = pathOf(key);
   if (path !== undefined) return path;
-  throw new GatewayError("invalid", "'metadata_key' is no key or path, such as project.team.", {
+  throw new GatewayError("invalid", "'metadata_key' must be a key or a path, such as project.team.", {
     field: "metadata_key",
   });
 }

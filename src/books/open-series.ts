@@ -222,7 +222,7 @@ export function refuseTooMany(points: number): void {
   if (points <= POINTS_MAX) return;
   throw new GatewayError(
     "invalid",
-    `That would be ${points} points, and one answer has at most ${POINTS_MAX}: ask for a shorter time or a larger unit.`,
+    `That would be ${points} points, and one answer has at most ${POINTS_MAX}. Query a shorter time or a larger unit.`,
     { field: "since" },
   );
 }

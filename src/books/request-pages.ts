@@ -154,6 +154,6 @@ function conditionsOf(asked: PageAsked): readonly [conditions: readonly string[]
 export function cursorIn(text: string): { readonly at: number; readonly id: string } {
   const [, at, id] = /^(\d{1,15})\.([\x21-\x7e]{0,300})$/.exec(text) ?? [];
   if (at === undefined || id === undefined)
-    throw new GatewayError("invalid", "'cursor' is not one that a page had in 'next'.", { field: "cursor" });
+    throw new GatewayError("invalid", "'cursor' must be the 'next' of a page.", { field: "cursor" });
   return { at: Number(at), id };
 }

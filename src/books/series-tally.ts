@@ -143,7 +143,7 @@ export function createTally(since: number, until: number, unitMs: number): Tally
       if (!group)
         throw new GatewayError(
           "invalid",
-          `There are more than ${GROUPS_MAX} groups in that time: ask for a shorter one, or by something else.`,
+          `There are more than ${GROUPS_MAX} groups in that time. Query a shorter time, or another group.`,
           { field: "by" },
         );
       total.add(line);

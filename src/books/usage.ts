@@ -1,6 +1,7 @@
 /**
  * Reads sums from the ledger: by one group or several, over all rows or some. Sums are exact.
- * A new group is a line in `GROUP_EXPRESSIONS`, a new filter a member of `UsageFilter` with its condition.
+ * A new group is a line in `GROUP_EXPRESSIONS`, a new filter a member of `UsageFilter` with its condition. A new sum is a member of `UsageLine`
+ * and a column of both queries (here and in src/stores/postgres/usage.ts); src/commands/usage.ts and src/admin/api/sums.ts show it.
  */
 import type { Store } from "../db/open";
 import { ALL_ROWS } from "./all-rows";

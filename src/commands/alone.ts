@@ -19,7 +19,7 @@ import { ALONE } from "../sharing/place";
 const START_PAGES_MS = 300;
 
 const RELOADED =
-  "configuration reloaded. The executable is reloaded without downtime only as a service of systemd, or with server.processes of 2 or more.";
+  "configuration reloaded. The executable is reloaded without downtime only as a systemd service, or with server.processes of 2 or more.";
 const WRONG =
   "config reload failed: keeping the previous configuration. The log says what is wrong in the routing file.";
 

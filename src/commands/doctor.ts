@@ -1,6 +1,6 @@
 /**
- * `embedgate doctor`: checks everything that a gateway needs, and reports each problem with its fix. Each check is a function in
- * doctor/; they run in the order of diagnosis.
+ * `embedgate doctor`: checks everything that a gateway needs, and reports each problem with its fix. To add a check, write a function in a file
+ * of doctor/ and call it in `look` (or in `stored`, if it needs the database).
  */
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";

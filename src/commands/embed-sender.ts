@@ -52,7 +52,7 @@ export async function openSender(
       run,
     };
   }
-  if (where.key !== undefined) throw new WrongUsage("--key: requires --url, the gateway that it is for.");
+  if (where.key !== undefined) throw new WrongUsage("--key: requires --url, the gateway that accepts the key.");
   if (where.via === "batch")
     throw new WrongUsage("--via batch: requires --url, a gateway that runs batches.");
   const config = await configured(where.config, { notes: false });
@@ -85,7 +85,7 @@ export async function openSender(
     if (!(thrown instanceof GatewayError && thrown.kind === "unknown_model")) throw thrown;
     throw new GatewayError(
       "unknown_model",
-      `The routing file has no model ${asked.model}: 'embedgate models' lists those that it has.`,
+      `The routing file has no model ${asked.model}: 'embedgate models' lists its models.`,
     );
   }
 }

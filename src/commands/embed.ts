@@ -53,9 +53,9 @@ export async function embed(names: readonly string[], options: EmbedOptions): Pr
   if (options.concurrency < 1) throw new WrongUsage("--concurrency: expected 1 or more.");
   if (options.dimensions === 0) throw new WrongUsage("--dimensions: expected 1 or more.");
   if (options.resume && options.overwrite)
-    throw new WrongUsage("--resume and --overwrite: give one of them, to go on or to start over.");
+    throw new WrongUsage("--resume and --overwrite cannot be used together: one continues, the other starts over.");
   const folder = dirname(options.out);
-  if (!existsSync(folder)) throw new WrongUsage(`--out: there is no folder ${folder}.`);
+  if (!existsSync(folder)) throw new WrongUsage(`--out: the folder ${folder} does not exist.`);
   try {
     const free = lock(paths.lock);
     if (typeof free === "string") throw new WrongUsage(`--out: ${free}`);
@@ -215,7 +215,7 @@ async function run(options: EmbedOptions, planned: Planned): Promise<number> {
     return await end(options, planned, committing, spending, ended);
   } catch (thrown) {
     isVain = committing.made === undefined && kept.chunks.length === 0;
-    if (!isVain) telling.note("The job ended early; what was done is kept. --resume goes on from here.");
+    if (!isVain) telling.note("The job ended early; finished rows are kept. --resume continues from here.");
     throw thrown;
   } finally {
     telling.end();
@@ -237,7 +237,7 @@ async function end(
   const used = `${countedInGroups(tokens, "token")}${cost === undefined ? "" : `, ${dollars(cost)}`}`;
   if (why !== "done") {
     const words = why === "stopped" ? "Stopped" : `Stopped before $${maxUsd} (--max-usd)`;
-    say(`${words}: ${used} so far. --resume goes on from here.`);
+    say(`${words}: ${used} so far. --resume continues from here.`);
     return why === "stopped" ? INTERRUPTED : 1;
   }
   if (file === undefined || made === undefined) {

@@ -37,7 +37,7 @@ export async function reload(options: ReloadOptions): Promise<number> {
   }
   if (options.upgrade && running.some(({ signal }) => signal !== "SIGUSR2")) {
     console.error(
-      "The gateway is one process, so its executable cannot be replaced while it runs: restart it, or run it as a service of systemd or with server.processes of 2 or more.",
+      "The gateway is one process, so its executable cannot be replaced while it runs: restart it, or run it as a systemd service or with server.processes of 2 or more.",
     );
     return 1;
   }

@@ -69,7 +69,7 @@ export function showRequest(id: string, options: Common): Promise<number> {
 const COLUMNS: readonly (readonly [heading: string, of: (row: RecordedRequest) => string | bigint])[] = [
   ["TIME (UTC)", ({ started_at }) => isoOf(started_at).slice(0, 19).replace("T", " ")],
   ["REQUEST", ({ request_id }) => request_id],
-  ["STATUS", ({ status, error }) => (status === 0n && error === null ? "under way" : status)],
+  ["STATUS", ({ status, error }) => (status === 0n && error === null ? "in flight" : status)],
   ["CODE", ({ error }) => error ?? ""],
   ["PROVIDER", ({ provider }) => provider ?? ""],
   ["MODEL", ({ model }) => model],

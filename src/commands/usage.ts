@@ -1,6 +1,6 @@
 /**
  * `embedgate usage`: sums of the ledger. Costs are printed exactly, since the ledger has whole pico-USD and micro-credits.
- * A new column goes to the end, so that scripts that read columns by position keep working.
+ * A new column is a line at the end of SUMS, so that scripts that read columns by position keep working.
  */
 import { OWN_WORKSPACE } from "../books/ledger";
 import { creditsOf, usdOf } from "../books/money";

@@ -11,7 +11,7 @@ export const PostgresSection = Type.Object(
       Type.String({
         pattern: "^[a-z_][a-z0-9_]{0,62}$",
         default: "embedgate",
-        description: "The schema that the gateway's tables are in. It is created where it is missing.",
+        description: "The schema of the gateway's tables. It is created if it is missing.",
       }),
     ),
     max_connections: Type.Optional(
@@ -20,7 +20,7 @@ export const PostgresSection = Type.Object(
         maximum: 100,
         default: 4,
         description:
-          "The connection pool of each process, at most; one more listens for changes. A request waits 2 s for a connection, then it gets 503 ledger_unavailable.",
+          "Maximum connections of each process; one more listens for changes. A request waits 2 s for a connection, then it gets 503 ledger_unavailable.",
       }),
     ),
     prepare: Type.Optional(
@@ -34,7 +34,7 @@ export const PostgresSection = Type.Object(
       Type.Union([Type.Literal("refuse"), Type.Literal("spool")], {
         default: "refuse",
         description:
-          "While the database cannot be reached. refuse: requests get 503 ledger_unavailable. spool: requests of workspaces without credits and caps go on; their ledger rows wait in a local file and are written when it is back.",
+          "While the database cannot be reached. refuse: requests get 503 ledger_unavailable. spool: requests of workspaces without credits and caps continue; their ledger rows wait in a local file and are written when it is back.",
       }),
     ),
     credit_lease: Type.Optional(
@@ -42,11 +42,11 @@ export const PostgresSection = Type.Object(
         minimum: 1,
         maximum: 1_000_000,
         description:
-          "From so many requests a second of one workspace in one process on, the process leases a part of the workspace's credits and holds requests against that, so that the workspace's one row is not the bottleneck. Workspaces with a spending cap are not leased. Left out: never.",
+          "At this many requests a second of one workspace, a process leases a part of the workspace's credits and holds requests against it, so that the workspace's row in the database is not the bottleneck. Workspaces with a spending cap are never leased. Left out: never.",
       }),
     ),
   },
-  { ...closed, description: "How PostgreSQL is used, where `database` is one." },
+  { ...closed, description: "Settings for PostgreSQL, if `database` is one." },
 );
 
 export type PostgresSection = Static<typeof PostgresSection>;

@@ -127,5 +127,5 @@ export const ServerSection = Type.Object(
       }),
     ),
   },
-  { ...closed, description: "Where and how the gateway listens." },
+  { ...closed, description: "The address, limits and timeouts of the gateway's server." },
 );

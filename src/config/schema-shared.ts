@@ -34,7 +34,7 @@ export const SharedServers = Type.Object(
         pattern: NAME,
         default: "embedgate",
         description:
-          "What the keys on the servers begin with: gateways of one name share, those of different names never meet.",
+          "Prefix of the keys on the servers. Gateways with the same name share data; those with different names do not.",
       }),
     ),
     secret: Type.Optional(
@@ -42,7 +42,7 @@ export const SharedServers = Type.Object(
         minLength: 1,
         isSecret: true,
         description:
-          "What cached vectors are sealed with, the same for all gateways of the name. Left out: the password in the server's address.",
+          "Secret with which cached vectors are signed, the same for all gateways with this name. Left out: the password in the server's address.",
       }),
     ),
     machines: Type.Optional(
@@ -51,11 +51,11 @@ export const SharedServers = Type.Object(
         maximum: 10_000,
         default: 1,
         description:
-          "Among how many machines limits are divided while their server has not answered since the start. After that they count one another.",
+          "Number of machines among which limits are divided until their server first answers. After that the machines are counted.",
       }),
     ),
   },
-  { ...closed, description: "The servers by what they are for; limits and cache may be one." },
+  { ...closed, description: "A server for each use; limits and cache may be on the same server." },
 );
 
 export const SharedSection = Type.Union(
@@ -67,7 +67,7 @@ export const SharedSection = Type.Union(
   ],
   {
     description:
-      "What several machines share by Valkey or Redis: rate limits, cached vectors, resting routes. Without an answer each machine goes on by itself.",
+      "Data that several machines share through Valkey or Redis: rate limits, cached vectors, routes that are resting after a 429. If a server does not answer, each machine continues on its own.",
   },
 );
 

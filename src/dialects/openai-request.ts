@@ -1,6 +1,6 @@
 /**
- * OpenAI's request as a TypeBox schema, narrowed or widened by a dialect's policies: the check, the type and the published document
- * come from it. Source: openai/openai-openapi, CreateEmbeddingRequest; limits as in its text.
+ * OpenAI's request as a TypeBox schema, narrowed or widened by a dialect's policies: the check, the type and the OpenAPI document come from it.
+ * A new field is a line of FIELDS and of WIRE_FIELDS (fields.ts), read in openai-embeddings.ts. Source: openai/openai-openapi, CreateEmbeddingRequest.
  */
 import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox";
 import { FIELDS_BY_POLICY, type FieldByPolicy, type Policies } from "../domain/policies";

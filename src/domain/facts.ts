@@ -63,7 +63,7 @@ export const KnownFacts = Type.Object(
     uncounted: Type.Optional(
       Type.Union([Type.Literal("refuse"), Type.Literal("send")], {
         description:
-          "For models without a known tokenizer. refuse: texts that could be too long are refused, with two letters of a word, each digit and each mark counted as a token. send: the provider decides.",
+          "For models without a known tokenizer. refuse: texts that could be too long are refused; two letters of a word, each digit and each punctuation mark count as a token. send: the provider decides.",
       }),
     ),
     token_ids: Type.Optional(
@@ -79,7 +79,7 @@ export const KnownFacts = Type.Object(
         [
           Type.Literal(false),
           Type.Record(Type.String({ minLength: 1, maxLength: 100 }), Type.String({ maxLength: 4_000 }), {
-            description: "By task.",
+            description: "A prompt for each task.",
           }),
         ],
         {

@@ -106,7 +106,7 @@ export const Policies = Type.Object(
   },
   {
     additionalProperties: false,
-    description: "How the API that clients speak differs from others of its shape.",
+    description: "Differences between variants of OpenAI's API.",
   },
 );
 export type Policies = Readonly<Static<typeof Policies>>;

@@ -1,5 +1,6 @@
 /**
- * What GET /readyz says beside its status: how much can be served just now. No provider is asked, and none is named: everybody may ask.
+ * The body of GET /readyz: how much can be served now. It calls no provider and names none, as it needs no key.
+ * A new member is also one of its schema in src/door/docs/operations.ts.
  */
 import type { Batches } from "../batches/batches";
 import type { Routes } from "../routes/route";

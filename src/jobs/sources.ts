@@ -63,7 +63,7 @@ export async function sourcesOf(
       throw new WrongUsage(`${name} is a folder: name its files, such as '${name}/*.jsonl'.`);
     const paths = isThere ? [name] : (await found(name)).filter((path) => !taken.has(placeOf(path)));
     if (paths.length === 0)
-      throw new WrongUsage(isGlob(name) ? `No file matches ${name}.` : `There is no file ${name}.`);
+      throw new WrongUsage(isGlob(name) ? `No file matches ${name}.` : `The file ${name} does not exist.`);
     for (const path of paths) sources.push({ name: path, path, format: format ?? formatOf(path) });
   }
   if (sources.filter(({ path }) => path === spool).length > 1)

@@ -48,7 +48,7 @@ function checkpointBy(aside: Aside, { log }: Pick<Outside, "log">): Checkpoint |
   return {
     perform: (job) => aside.perform("checkpoint", job),
     failed(cause) {
-      log("warn", "checkpoint of the database failed: from now on it runs within commits", {
+      log("warn", "checkpoint of the database failed: from now on commits run it", {
         cause: asGatewayError(cause).inLog,
       });
     },

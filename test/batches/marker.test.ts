@@ -85,14 +85,14 @@ test("a gateway whose folder is away serves embeddings, says it in /readyz and t
   expect([await ready(), (await open.send("/readyz")).status]).toEqual(["folder not mounted", 200]);
   expect((await open.post({ model: "m", input: "c" })).status).toBe(200);
   expect(lines.filter((line) => line.startsWith("error"))).toEqual([
-    "error the folder of batches' files is not the one that the database knows",
+    "error the folder of batches' files is not the right one",
   ]);
   rmSync(path, { recursive: true });
   renameSync(`${path}.away`, path);
   expect((await open.send(`/v1/files/${id}/content`)).status).toBe(200);
   expect([await ready(), lines.at(-1)]).toEqual([
     "ready",
-    "info the folder of batches' files is there again",
+    "info the folder of batches' files is available again",
   ]);
 });
 

@@ -106,7 +106,7 @@ describe("on the command line", () => {
     const database = new Database(join(open.folder, "data/embedgate.db"));
     database.query("UPDATE ledger SET status = 0, error = NULL WHERE request_id = ?").run(ids[0] ?? "");
     database.close();
-    expect((await run(open, "list", "--since", "9000d")).out).toMatch(new RegExp(`${ids[0]} +under way  `));
+    expect((await run(open, "list", "--since", "9000d")).out).toMatch(new RegExp(`${ids[0]} +in flight  `));
     const misspelt = await run(open, "list", "--workspace", "defalt", "--since", "9000d");
     expect([misspelt.code, misspelt.out]).toEqual([1, ""]);
     expect(misspelt.errors).toContain('There is no workspace "defalt" (did you mean "default"?)');

@@ -113,7 +113,7 @@ describe("inputs", () => {
   });
 
   test.each([
-    [["missing.txt"], "There is no file missing.txt."],
+    [["missing.txt"], "The file missing.txt does not exist."],
     [
       ["quoted.csv", "--field", "body"],
       "quoted.csv has no column 'body' (--field): its columns are id, text",
@@ -262,7 +262,7 @@ describe("a job", () => {
     await held.promise;
     job.signal("SIGINT");
     const { code, errors } = await job.ended;
-    expect([code, errors]).toEqual([130, expect.stringContaining("--resume goes on from here")]);
+    expect([code, errors]).toEqual([130, expect.stringContaining("--resume continues from here")]);
     const journal = readFileSync(join(own.path, "out.npy.journal"), "utf8");
     expect(journal.match(/"chunk":\d+/g)).toHaveLength(slow.calls);
     expect(slow.paid).toHaveLength(slow.calls * 16);

@@ -56,7 +56,7 @@ test("a folder that is not there, and a model that nobody serves, are said in wo
   const nowhere = await runJob(folder, ["plain.txt", "--model", "m", "--out", "no/such/v.npy"]);
   expect([nowhere.code, nowhere.errors]).toEqual([
     2,
-    expect.stringContaining("--out: there is no folder no/such"),
+    expect.stringContaining("--out: the folder no/such does not exist"),
   ]);
   const out = newOutput();
   const model = await runJob(folder, ["plain.txt", "--model", "nope", "--out", out]);

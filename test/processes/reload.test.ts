@@ -163,7 +163,7 @@ test("--upgrade refuses a gateway whose executable cannot be replaced while it r
   expect(await reload(folder.path, "--upgrade")).toEqual({
     code: 1,
     words: expect.stringContaining(
-      "restart it, or run it as a service of systemd or with server.processes of 2 or more",
+      "restart it, or run it as a systemd service or with server.processes of 2 or more",
     ),
   });
   expect(await reload(folder.path)).toMatchObject({ code: 0 });

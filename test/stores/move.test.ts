@@ -98,7 +98,7 @@ describe.skipIf(POSTGRES_URL === undefined)("moving from SQLite to PostgreSQL", 
     expect((await move()).errors).toContain("The two databases differ. workspaces: the row team");
     await database.ask("UPDATE @workspaces SET micro_credits = micro_credits + 1");
     expect((await runCommand(["database", "check", "--config", file])).errors).toContain(
-      "its grants less its requests",
+      "its grants minus its charges",
     );
     await database.ask("DELETE FROM @moves");
     expect((await move()).errors).toContain("move into an empty one");

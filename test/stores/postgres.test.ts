@@ -298,6 +298,6 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     for (const [i, { machines }] of instances.entries()) machines?.serving(`file-${i}`);
     const said = () => instances.map(({ machines }) => machines?.notices().length);
     expect(await within(12_000, () => said().every((count) => count === 1))).toBe(true);
-    expect(instances[0]?.machines?.notices()[0]).toContain("serve by different routing files");
+    expect(instances[0]?.machines?.notices()[0]).toContain("use different routing files");
   }, 30_000);
 });

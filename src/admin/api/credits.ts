@@ -16,9 +16,9 @@ const Line = Type.Object({
     description: "requests: all of a day together, or those of it before or after a grant.",
   }),
   note: Type.String(),
-  requests: Count("How many."),
-  cost: Credits("What the requests cost."),
-  change: Credits("What the balance changed by."),
+  requests: Count("The number of requests."),
+  cost: Credits("The cost of the requests."),
+  change: Credits("The change of the balance."),
   balance: Credits("After it."),
 });
 
@@ -27,8 +27,8 @@ const Balance = {
   schema: Type.Object(
     {
       workspace: Type.String(),
-      credits: OrNull(Credits("What is left; null: no limit.")),
-      credits_held: Credits("What requests in flight hold of it."),
+      credits: OrNull(Credits("The balance; null: no limit.")),
+      credits_held: Credits("The part of the balance that requests in flight hold."),
       history: Type.Array(Line, { description: "The oldest first." }),
     },
     {

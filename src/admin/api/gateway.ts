@@ -14,7 +14,7 @@ const GatewayShape = {
       is_open: Type.Boolean({ description: "true: nobody needs a key, and only this machine is answered." }),
       dialect: Type.String({ description: "That callers speak who have none of their own." }),
       requests_in_flight: Count("In the process that answers."),
-      database_bytes: Count("Of its file, without the log beside it."),
+      database_bytes: Count("The size of the database's file, without its write-ahead log."),
       keep: Type.Object({
         requests_days: OrNull(Type.Integer({ description: "Null: for ever." })),
         minutes_days: Type.Integer(),

@@ -12,8 +12,8 @@ import { existing } from "./workspaces";
 const SUMS = {
   requests: Count("Answered ones."),
   tokens_billed: Count("Tokens that are charged for."),
-  cost_usd: Usd("What they cost."),
-  micro_credits: Type.String({ description: "What was charged, in whole micro-credits as text." }),
+  cost_usd: Usd("The cost of the requests."),
+  micro_credits: Type.String({ description: "The charge in whole micro-credits, as text." }),
   credits: Credits("The same."),
 };
 

@@ -13,7 +13,7 @@ const Key = Type.Object({
   id: Type.String(),
   name: Type.String(),
   workspace: Type.String(),
-  admin: Type.Boolean({ description: "It opens the Admin API, and is no caller's." }),
+  admin: Type.Boolean({ description: "Whether the key is for the Admin API instead of requests." }),
   hint: Type.String({ description: "The first characters of its newest secret." }),
   created_at: Time("When it was made."),
   revoked_at: OrNull(Time("When it was revoked.")),
@@ -46,7 +46,7 @@ const Minted = {
   schema: Type.Object(
     {
       key: Key,
-      secret: Type.String({ description: "What callers send. It is shown once." }),
+      secret: Type.String({ description: "The secret that callers send. It is shown only once." }),
     },
     { examples: [{ key: KEY, secret: "eg-4fGh-what-callers-send" }] },
   ),
@@ -78,7 +78,7 @@ const Rotation = {
           minimum: 0,
           maximum: 31_536_000,
           default: 86_400,
-          description: "How long the secrets before this one go on working.",
+          description: "How long earlier secrets stay valid.",
         }),
       ),
     },

@@ -33,8 +33,8 @@ const Model = Type.Object({
   max_call_tokens: Limit("Tokens in one call to the provider."),
   long_input: OrNull(LongInput),
   task_types: Type.Array(Type.String()),
-  price_usd_per_million_tokens: OrNull(Type.Number({ description: "What callers pay, before the markup." })),
-  space: OrNull(Type.String({ description: "Where its vectors lie, as far as was measured." })),
+  price_usd_per_million_tokens: OrNull(Type.Number({ description: "The price for callers, before the markup." })),
+  space: OrNull(Type.String({ description: "The embedding space of its vectors, if it was measured." })),
   space_is_verified: Type.Boolean({ description: "false: one of several routes alone has said so." }),
   neighbours: Neighbours,
   end_of_life: OrNull(
@@ -49,7 +49,7 @@ const Model = Type.Object({
       provider: Type.String({ description: "Its name in the routing file." }),
       upstream_model: Type.String({ description: "The model's name there." }),
       weight: OrNull(Type.Number({ description: "Null: routes are tried in order." })),
-      price_usd_per_million_tokens: OrNull(Type.Number({ description: "What the provider asks." })),
+      price_usd_per_million_tokens: OrNull(Type.Number({ description: "The provider's price." })),
       missing_variables: Type.Array(Type.String(), {
         description: "Not set, so the provider is not configured.",
       }),

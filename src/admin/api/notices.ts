@@ -33,7 +33,7 @@ const Notice = Type.Object({
   space: OrNull(Type.String()),
   workspace: OrNull(Type.String()),
   message: Type.String({ description: "What happened, and what to do." }),
-  command: OrNull(Type.String({ description: "What to type to see more, or to mend it." })),
+  command: OrNull(Type.String({ description: "A command that shows more, or solves it." })),
 });
 type Notice = Static<typeof Notice>;
 

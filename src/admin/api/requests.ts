@@ -17,7 +17,7 @@ const Request = Type.Object({
   workspace: Type.String(),
   key: OrNull(Type.String({ description: "The key's id; null in open mode, and of a token." })),
   model: Type.String(),
-  provider: OrNull(Type.String({ description: "Who answered; several with commas. Else who failed last." })),
+  provider: OrNull(Type.String({ description: "The provider that answered, several separated by commas; otherwise the one that failed last." })),
   state: Type.Union(
     [
       Type.Literal("answered"),
@@ -27,24 +27,24 @@ const Request = Type.Object({
     ],
     { description: "interrupted: the gateway ended, or was killed, meanwhile." },
   ),
-  status: Type.Integer({ description: "0 while it is under way, and where it was interrupted." }),
+  status: Type.Integer({ description: "0 while it is in flight, and if it was interrupted." }),
   code: OrNull(Type.String({ description: "The error's code." })),
-  kind: OrNull(Type.String({ description: "What the failure was, more nearly than its code says." })),
-  upstream_status: OrNull(Type.Integer({ description: "What the provider answered, where it failed." })),
+  kind: OrNull(Type.String({ description: "The kind of error, which is more specific than its code." })),
+  upstream_status: OrNull(Type.Integer({ description: "The provider's status, if it failed." })),
   latency_ms: Count("From its arrival to its answer."),
-  inputs: Count("Texts, or arrays of tokens."),
+  inputs: Count("Texts or arrays of token ids."),
   cache_hits: Count("Inputs answered without a call to a provider."),
-  tokens: Count("What the answer said."),
-  tokens_upstream: Count("What providers counted."),
-  tokens_billed: Count("What is charged for."),
+  tokens: Count("Tokens in the answer's usage."),
+  tokens_upstream: Count("Tokens that providers counted."),
+  tokens_billed: Count("Tokens that are charged for."),
   tokens_source: OrNull(
-    Type.String({ description: "Where `tokens` comes from: provider, header, counted or estimated." }),
+    Type.String({ description: "The source of `tokens`: provider, header, counted or estimated." }),
   ),
-  cost_usd: Usd("What it costs."),
-  credits: Credits("What was charged."),
-  upstream_usd: Usd("What providers are owed."),
+  cost_usd: Usd("The cost of the request."),
+  credits: Credits("The credits charged."),
+  upstream_usd: Usd("The amount owed to providers."),
   refused_alike: OrNull(
-    Type.Integer({ description: "How many were refused alike in the minute: the row is for all of them." }),
+    Type.Integer({ description: "How many equal refusals of the minute this row stands for." }),
   ),
 });
 type Request = Static<typeof Request>;
@@ -98,26 +98,26 @@ const Call = Type.Object({
   outcome: Type.String({ description: "ok, or the kind of error." }),
   began_ms: Count("After the request's arrival."),
   latency_ms: Count("Until its answer was checked, or it failed."),
-  tokens: OrNull(Count("What was counted for it; null where nothing was.")),
+  tokens: OrNull(Count("Tokens counted for the call; null if none were.")),
   tokens_source: OrNull(Type.String({ description: "provider, header, counted or estimated." })),
 });
 
 const Share = Type.Object({
   provider: Type.String(),
-  tokens: Type.Integer({ description: "What it counted for the request." }),
-  usd: Usd("What it is owed for that."),
+  tokens: Type.Integer({ description: "Tokens that the provider counted for the request." }),
+  usd: Usd("The amount owed to the provider for them."),
 });
 
 const Detail = Type.Composite([
   Request,
   Type.Object({
-    cause: OrNull(Type.String({ description: "What an error comes from, and what to look at." })),
-    tokens_abandoned: Count("Of tokens_upstream: of calls that were sent and not waited for, an estimate."),
-    tokens_cached: Count("Of `tokens`: of inputs that no provider was asked for."),
-    saved_usd: Usd("What the provider would have been owed for those."),
-    credits_short: Credits("What its hold did not cover: never taken."),
-    user: OrNull(Type.String({ description: "What the request said in `user`." })),
-    metadata: OrNull(Type.Unknown({ description: "What the request said in `metadata`." })),
+    cause: OrNull(Type.String({ description: "The cause of an error, and what to look at." })),
+    tokens_abandoned: Count("The part of tokens_upstream that estimates calls that were sent and then abandoned."),
+    tokens_cached: Count("The part of `tokens` for inputs that no provider was asked for."),
+    saved_usd: Usd("The provider's price for these."),
+    credits_short: Credits("The part of the charge that its hold did not cover, and that was never taken."),
+    user: OrNull(Type.String({ description: "The request's `user`." })),
+    metadata: OrNull(Type.Unknown({ description: "The request's `metadata`." })),
     by_provider: Type.Array(Share),
     calls: Type.Array(Call, {
       description:

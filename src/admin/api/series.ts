@@ -16,7 +16,7 @@ const OrNothing = (description: string) => OrNull(Type.Number({ minimum: 0, desc
 const Sums = Type.Object({
   ...SUMS,
   tokens_cached: Count("Tokens of inputs that no provider was asked for."),
-  saved_usd: Usd("What providers would have been owed for tokens_cached: what the cache saved."),
+  saved_usd: Usd("The amount saved by the cache: the providers' price of tokens_cached."),
   p50_ms: OrNothing("Half of the requests took no longer. Null where there was none."),
   p99_ms: OrNothing("99 of a hundred took no longer."),
 });
@@ -41,10 +41,10 @@ export const COLUMNS = [
 
 const Errors = Type.Array(
   Type.Object({
-    kind: Type.String({ description: "What the failure was, more nearly than its code says." }),
+    kind: Type.String({ description: "The kind of error, which is more specific than its code." }),
     code: Type.String({ description: "The error's code." }),
     status: Type.Integer({ description: "0: interrupted by the gateway's end." }),
-    requests: Count("How many ended so."),
+    requests: Count("Requests that ended in this way."),
   }),
   { description: "The most frequent first, at most 20." },
 );
@@ -72,7 +72,7 @@ const SeriesShape = {
       times: Type.Array(Type.Integer(), {
         description: "The start of each minute, hour or day, in seconds since 1970. None is left out.",
       }),
-      groups: Type.Array(Group, { description: "Those with the most requests first." }),
+      groups: Type.Array(Group, { description: "Groups with the most requests first." }),
       total: Sums,
     },
     {
@@ -181,7 +181,7 @@ export const SERIES_PATHS: readonly AdminPath[] = [
         Type.Array(Type.Union(COLUMNS.map((column) => Type.Literal(column))), {
           minItems: 1,
           uniqueItems: true,
-          description: `Of \`points\`. Left out: ${USUAL.join(",")}.`,
+          description: `The sums in \`points\`. Left out: ${USUAL.join(",")}.`,
         }),
       ),
       top: Type.Optional(

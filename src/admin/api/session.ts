@@ -17,10 +17,10 @@ const Session = {
         description:
           "How this request was let in. open: nobody needs a key, and only this machine is answered. key: by an admin key. session: by the cookie.",
       }),
-      actor: Type.String({ description: "As the audit trail has it." }),
+      actor: Type.String({ description: "The name in the audit trail." }),
       key: OrNull(Type.String({ description: "The admin key's id." })),
       csrf_token: OrNull(
-        Type.String({ description: `What changes by cookie send in the header ${CSRF_HEADER}.` }),
+        Type.String({ description: `Changes authenticated by the cookie must send this in the header ${CSRF_HEADER}.` }),
       ),
       expires_at: OrNull(Time("When the session ends.")),
     },

@@ -12,8 +12,8 @@ import { Count, iso, OrNull, Time } from "./values";
 
 const Space = Type.Object({
   space: Type.String(),
-  dimensions: Count("Of its vectors."),
-  provider: Type.String({ description: "Who was measured first." }),
+  dimensions: Count("Dimensions of its vectors."),
+  provider: Type.String({ description: "The provider that was measured first." }),
   model: Type.String({ description: "Its name there." }),
   measured_at: Time("When."),
   confirmed: Type.Boolean({ description: "false: no other route of the model has agreed yet." }),
@@ -52,7 +52,7 @@ const Measured = Type.Object({
   serves: Type.Boolean(),
   cosine: Type.Number({ description: "The least over the probe texts." }),
   cosines: Type.Record(Type.String(), Type.Number(), { description: "By kind of probe text." }),
-  says: Type.String({ description: "What probably differs." }),
+  says: Type.String({ description: "The probable difference." }),
   measured_at: Time("When."),
 });
 

@@ -2,15 +2,15 @@
 import { Count, Credits, Usd } from "./values";
 
 export const SUMS = {
-  requests: Count("Requests of callers."),
-  failed: Count("Those that were not answered 200."),
-  inputs: Count("Texts, or arrays of tokens."),
+  requests: Count("Requests of clients."),
+  failed: Count("Requests not answered with status 200."),
+  inputs: Count("Texts or arrays of token ids."),
   cache_hits: Count("Inputs answered without a call to a provider."),
-  tokens: Count("What answers said."),
-  tokens_upstream: Count("What providers counted."),
-  tokens_billed: Count("What is charged for."),
-  estimated: Count("Requests whose count is an estimate."),
-  cost_usd: Usd("What they cost."),
-  credits: Credits("What was charged."),
-  upstream_usd: Usd("What providers are owed."),
+  tokens: Count("Tokens in the usage of answers."),
+  tokens_upstream: Count("Tokens that providers counted."),
+  tokens_billed: Count("Tokens that are charged for."),
+  estimated: Count("Requests whose token count is an estimate."),
+  cost_usd: Usd("The cost of the requests."),
+  credits: Credits("The credits charged."),
+  upstream_usd: Usd("The amount owed to providers."),
 };

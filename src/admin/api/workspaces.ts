@@ -30,7 +30,7 @@ const SETTABLE = Type.Object({
 });
 
 const Shown = Type.Object({
-  value: Type.Unknown({ description: "What holds now; null: no limit, or the gateway's usual." }),
+  value: Type.Unknown({ description: "The current value; null: no limit, or the gateway's default." }),
   from: OrNull(
     Type.String({ description: "own, workspace_defaults or server; null where nobody says anything." }),
   ),
@@ -39,8 +39,8 @@ const Shown = Type.Object({
 const WorkspaceShape = Type.Object({
   name: Type.String(),
   created_at: Time("When it was made."),
-  credits: OrNull(Credits("What is left; null: no limit.")),
-  credits_held: Credits("What requests in flight hold of it."),
+  credits: OrNull(Credits("The balance; null: no limit.")),
+  credits_held: Credits("The part of the balance that requests in flight hold."),
   spent_today_usd: Usd("In the day of its spending caps."),
   spent_this_month_usd: Usd("In the month of its spending caps."),
   day_ends_at: Time("When the day of its caps ends."),
@@ -85,7 +85,7 @@ const Creation = {
         OrNull(
           Type.String({
             maxLength: 40,
-            description: "What it starts with; null: no limit. Left out: as workspace_defaults has it.",
+            description: "The first balance; null: no limit. Left out: as in workspace_defaults.",
           }),
         ),
       ),
@@ -101,7 +101,7 @@ const Change = {
     {
       settings: Type.Partial(SETTABLE, {
         ...closed,
-        description: "What is left out stays; null: as workspace_defaults has it.",
+        description: "Settings left out are not changed; null: as in workspace_defaults.",
       }),
     },
     { ...closed, examples: [{ settings: { cap_usd_per_month: 50, models: ["*"] } }] },
@@ -151,7 +151,7 @@ function shown(
 const NewName = {
   name: "AdminWorkspaceNewName",
   schema: Type.Object(
-    { name: Type.String({ minLength: 1, maxLength: 200, description: "One that was never used." }) },
+    { name: Type.String({ minLength: 1, maxLength: 200, description: "A name that was never used." }) },
     { ...closed, examples: [{ name: "search-team" }] },
   ),
 } satisfies Named;

@@ -12,7 +12,7 @@ export function variables({ providers, file }: GatewayConfig): readonly Finding[
     note(
       "keys",
       `provider ${name}: ${missing_variables.join(", ")} not set in this shell, so its models were not asked here`,
-      `export ${missing_variables[0]}=…; embedgate doctor${withConfig(file)} (a service of systemd has them from /etc/embedgate/environment)`,
+      `export ${missing_variables[0]}=…; embedgate doctor${withConfig(file)} (a systemd service reads them from /etc/embedgate/environment)`,
     ),
   );
 }

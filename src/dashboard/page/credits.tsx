@@ -45,7 +45,7 @@ export function CreditsOf({
       <h3>
         Credits: {credits(workspace.credits)}
         {Number(workspace.credits_held) > 0 ? (
-          <small> · {credits(workspace.credits_held)} held by requests under way</small>
+          <small> · {credits(workspace.credits_held)} held by requests in flight</small>
         ) : null}
       </h3>
       <div class="row">

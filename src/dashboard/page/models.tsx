@@ -1,4 +1,7 @@
-/** "Models": sizes, limits, prices, embedding spaces with their neighbours, and end of life. */
+/**
+ * "Models": sizes, limits, prices, embedding spaces with their neighbours, and end of life. A new column is an entry of `columns`, with its value
+ * from src/admin/api/models.ts.
+ */
 import type { AdminModels } from "../../admin/api/models";
 import { useAnswer } from "./answer";
 import { Problem, Waiting } from "./pieces";

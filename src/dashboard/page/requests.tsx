@@ -1,4 +1,7 @@
-/** "Requests": the ledger's rows as they come, with filters and pages; one of them in full detail. They hold no texts. */
+/**
+ * "Requests": the ledger's rows, the latest first, with filters and pages; one of them in full detail (story.tsx). They contain no texts.
+ * A new column is an entry of `columns`, with its value from src/admin/api/requests.ts.
+ */
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { AdminRequests } from "../../admin/api/requests";
@@ -198,7 +201,7 @@ const broken = (code: string) =>
 
 export function State({ request: { state, status, code, refused_alike } }: { readonly request: Request }) {
   if (state === "answered") return <span class="quiet">{status}</span>;
-  if (state === "under_way") return <span class="mark good">under way</span>;
+  if (state === "under_way") return <span class="mark good">in flight</span>;
   if (state === "interrupted") return <span class="mark warning">interrupted</span>;
   return (
     <span class={status >= 500 ? "bad" : "caution"}>

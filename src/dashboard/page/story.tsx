@@ -81,7 +81,7 @@ function Told({ request }: { readonly request: Detail }) {
 
 function outcomeOf({ state, status, inputs, cache_hits, code, kind, upstream_status }: Detail): string {
   const what = `${count(inputs)} ${inputs === 1 ? "input" : "inputs"}`;
-  if (state === "under_way") return `${what}, under way`;
+  if (state === "under_way") return `${what}, in flight`;
   if (state === "interrupted") return `${what}, interrupted: the gateway ended meanwhile`;
   if (state === "answered")
     return `${what}, answered${cache_hits > 0 ? `, ${count(cache_hits)} from the cache` : ""}`;

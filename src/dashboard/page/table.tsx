@@ -1,4 +1,7 @@
-/** A table of the page: rows by columns, numbers to the right, a region of its own that scrolls by keyboard where it is too wide. */
+/**
+ * A table of a page: numbers are aligned to the right, and a table that is too wide can be scrolled by keyboard. The columns of each table are in
+ * the file of its page.
+ */
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { download } from "./browser";

@@ -48,7 +48,7 @@ export const bedrockWire: Wire = {
         operationId: "bedrockInvokeModel",
         summary: "Embed texts, at the path of Amazon's SDKs",
         description:
-          "As /v1/aws-bedrock/embeddings. Amazon's SDKs work with this gateway's address as their endpoint and a key of the gateway's as their bearer token (AWS_BEARER_TOKEN_BEDROCK), over HTTP/1.1 or HTTP/2. Requests signed with SigV4 are refused. The model may be an ARN or the id of an inference profile: without its region it is the model's id. An ARN that does not name its model (application inference profile, provisioned throughput) is found by its last part, or as a whole, in `models` of the routing file.",
+          "As /v1/aws-bedrock/embeddings. Amazon's SDKs work with this gateway's address as their endpoint and a key of the gateway's as their bearer token (AWS_BEARER_TOKEN_BEDROCK), over HTTP/1.1 or HTTP/2. Requests signed with SigV4 are refused. The model may be an ARN or the id of an inference profile: without its region, that is the model's id. An ARN that does not name its model (application inference profile, provisioned throughput) is found by its last part, or as a whole, in `models` of the routing file.",
         request: "BedrockInvokeRequest",
         response: "BedrockEmbeddingsResponse",
       },

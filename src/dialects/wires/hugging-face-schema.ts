@@ -168,7 +168,7 @@ function openaiRequest(policies: Policies) {
     { ...others, ...(named && { model: Type.Optional(named) }) },
     {
       additionalProperties: policies.unknown_fields !== "reject",
-      description: "As of /v1/embeddings; the path's model counts.",
+      description: "As in /v1/embeddings; the model of the path is used.",
       examples: [{ input: ["one", "two"] }],
     },
   );
@@ -177,7 +177,7 @@ function openaiRequest(policies: Policies) {
 export const schemasOf = (policies: Policies) => ({
   TeiEmbedRequest: TeiRequest,
   TeiEmbedResponse: Type.Array(Type.Array(Type.Number()), {
-    description: "One for each input, in their order; also of one input.",
+    description: "One embedding for each input, in order; a list also for a single input.",
     examples: [[[0.0183, -0.0411, 0.0292]]],
   }),
   TeiOpenaiRequest: openaiRequest(policies),

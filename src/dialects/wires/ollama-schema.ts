@@ -22,7 +22,7 @@ const UNUSED = {
   ),
   keep_alive: optional(
     Type.Union([Type.String(), Type.Number()], {
-      description: "How long Ollama's engine holds the model: no effect.",
+      description: "How long Ollama keeps the model in memory: no effect.",
       expected: "a string or a number",
     }),
   ),

@@ -205,7 +205,7 @@ export function batchOperations(policies: Policies): Readonly<Record<string, obj
         "Cancel a batch",
         {
           description:
-            "Lines under way are finished. What is done is kept, in the batch's files, and charged.",
+            "Lines in flight are finished. Finished lines stay in the batch's files, and are charged.",
           parameters: [BATCH],
         },
         { content: json("Batch") },

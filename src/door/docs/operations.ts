@@ -41,7 +41,7 @@ const Status = Type.Object(
         description: "Whether files and batches are served; embeddings do not depend on it.",
       }),
     ),
-    message: Type.Optional(Type.String({ description: "What it means to be ready." })),
+    message: Type.Optional(Type.String({ description: "What ready means here." })),
   },
   { examples: [{ status: "ready", models: 1, routes: 2, routes_available: 2, batches: "ready" }] },
 );
@@ -58,7 +58,7 @@ const Notices = Type.Object(
             "The lowest, between a probe text's vector and the reference vector of the space; null if nothing was compared.",
         }),
         out_of_service: Type.Boolean(),
-        message: Type.String({ description: "What probably differs, and what to do." }),
+        message: Type.String({ description: "The probable difference, and what to do." }),
       }),
     ),
   },

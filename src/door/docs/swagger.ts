@@ -46,7 +46,7 @@ const securitySchemes = {
     type: "apiKey" as const,
     in: "cookie",
     name: SESSION_COOKIE,
-    description: `Of POST /admin/v1/session, for the dashboard. Changes send the session's token in the header ${CSRF_HEADER}, too.`,
+    description: `The cookie of POST /admin/v1/session, for the dashboard. Changes must also send the session's token in the header ${CSRF_HEADER}.`,
   },
   bearer: {
     type: "http" as const,

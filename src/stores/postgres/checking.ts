@@ -47,7 +47,7 @@ const QUESTIONS: readonly { readonly ask: string; readonly words: (sums: Sums) =
             + (SELECT coalesce(sum(micro_credits), 0) FROM @leases WHERE workspace = w.name))::bigint AS other
         FROM @workspaces w) AS sums WHERE one <> other`,
     words: ({ name, one, other }) =>
-      `the workspace "${name}" holds ${one} micro-credits, its requests under way, batches and leases ${other}`,
+      `the workspace "${name}" holds ${one} micro-credits, but its requests in flight, batches and leases add up to ${other}`,
   },
   {
     ask: `SELECT name, micro_credits AS one, (granted - taken)::bigint AS other FROM (
@@ -56,7 +56,7 @@ const QUESTIONS: readonly { readonly ask: string; readonly words: (sums: Sums) =
           (SELECT coalesce(sum(micro_credits_taken), 0) FROM ${ALL_ROWS} AS every_row WHERE workspace = w.name) AS taken FROM @workspaces w) AS sums
       WHERE micro_credits IS NOT NULL AND micro_credits <> granted - taken`,
     words: ({ name, one, other }) =>
-      `the workspace "${name}" has ${one} micro-credits, its grants less its requests come to ${other}`,
+      `the workspace "${name}" has ${one} micro-credits, but its grants minus its charges add up to ${other}`,
   },
   {
     ask: `SELECT coalesce(s.workspace, l.workspace) AS name, compared.* FROM
@@ -65,7 +65,7 @@ const QUESTIONS: readonly { readonly ask: string; readonly words: (sums: Sums) =
         LATERAL (VALUES ${COMPARED.map((name) => `('${name}', coalesce(s.${name}, 0), coalesce(l.${name}, 0))`).join(", ")}) AS compared(what, one, other)
       WHERE one <> other`,
     words: ({ name, what, one, other }) =>
-      `the sums by hour and day of the workspace "${name}" come to ${one} ${what}, its requests to ${other}: its charts are wrong, its invoices are not`,
+      `the sums by hour and day of the workspace "${name}" have ${one} ${what}, but its requests add up to ${other}: its charts are wrong, its invoices are right`,
   },
 ];
 
@@ -109,6 +109,6 @@ export function servingOthers({ gateways }: DatabaseState, routingFile: string):
   if (others.length === 0) return [];
   const machines = [...new Set(others.map(({ machine }) => machine))].join(", ");
   return [
-    `${others.length} of the ${gateways.length} gateways on this database serve by another routing file than this one: ${machines}. Bring the same file to all, and reload.`,
+    `${others.length} of the ${gateways.length} gateways on this database use another routing file than this one: ${machines}. Give all of them the same file, and reload.`,
   ];
 }

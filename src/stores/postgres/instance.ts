@@ -52,7 +52,7 @@ export interface InstanceRow {
 /** The error of a fenced process: others have released what it held. */
 export class Fenced extends GatewayError {
   constructor() {
-    super("ledger_unavailable", "This gateway was taken for dead, and ends. Retry after a second.", {
+    super("ledger_unavailable", "Other gateways took this one for dead, so it is shutting down. Retry after a second.", {
       retryAfterMs: RETRY_AFTER_MS,
     });
   }
@@ -103,7 +103,7 @@ export function routingFilesDiffer(all: readonly InstanceRow[]): readonly string
       `${[...new Set(those.map(({ machine }) => machine))].join(", ")} (${hash.slice(0, 8)})`,
   );
   return [
-    `The gateways on this database serve by different routing files: ${groups.join("; ")}. Bring the same file to all, and reload.`,
+    `The gateways on this database use different routing files: ${groups.join("; ")}. Give all of them the same file, and reload.`,
   ];
 }
 
@@ -127,7 +127,7 @@ export function createInstance(
   function fenced(): GatewayError {
     if (!isFenced && hasJoined) {
       isFenced = true;
-      log("error", "this process was silent for 30 s, so others have released its rows: it ends", {
+      log("error", "this process was silent for 30 s, so others have released its rows: it shuts down", {
         instance: id,
       });
       fencedNow();
@@ -150,7 +150,7 @@ export function createInstance(
     // After an outage no heartbeat is recent, so the others get time to send one.
     if (asked - steadySince < SILENT_MS) return;
     const count = await releaseDead();
-    if (count > 0) log("warn", "requests of a gateway that died were released", { count });
+    if (count > 0) log("warn", "requests of a dead gateway were released", { count });
   }
 
   const all = () =>
@@ -188,7 +188,7 @@ export function createInstance(
         steadySince = Number.POSITIVE_INFINITY;
         beatAt = Math.min(beatAt, monotonic() - GAP_MS_MAX);
         if (pool.downSince() === undefined)
-          log("warn", "this process could not tell the database that it lives", { cause: String(thrown) });
+          log("warn", "the heartbeat to the database failed", { cause: String(thrown) });
       }
       await sleep(pause, ending).catch(() => undefined);
     }
@@ -241,11 +241,11 @@ async function tellConnections(pool: Pool, own: number, log: World["log"]): Prom
   const [row] = await pool.run(count);
   if (row === undefined) return;
   const about = { own, all_gateways: Number(row.asked), max_connections: row.most };
-  if (Number(row.asked) <= row.most) log("info", "connections to PostgreSQL, at most", about);
+  if (Number(row.asked) <= row.most) log("info", "maximum number of connections to PostgreSQL", about);
   else
     log(
       "warn",
-      "the gateways may need more connections than PostgreSQL has: raise its max_connections, lower postgres.max_connections, or put PgBouncer between",
+      "the gateways may need more connections than PostgreSQL has: raise its max_connections, lower postgres.max_connections, or use PgBouncer",
       about,
     );
 }

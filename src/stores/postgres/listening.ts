@@ -14,7 +14,7 @@ export function listenForChanges(
 ): () => void {
   const connection = new SQL({ url, max: 1, idleTimeout: 0, maxLifetime: 0 });
   connection.listen(`${schema}_changes`, heard).catch((cause: unknown) =>
-    log("warn", "PostgreSQL's notifications cannot be heard: changes are asked for instead", {
+    log("warn", "PostgreSQL's notifications cannot be received: changes are polled instead", {
       cause: String(cause),
     }),
   );

@@ -80,7 +80,7 @@ export function createPool(address: Address, size: number, outside: World): Pool
   /** @param until when to stop waiting, on the monotonic clock */
   async function acquire(until: number): Promise<Connection> {
     for (;;) {
-      if (isClosed) throw unavailable("The gateway ends", undefined);
+      if (isClosed) throw unavailable("The gateway is shutting down", undefined);
       const free = idle.pop();
       if (free !== undefined) {
         if (!free.isLost()) return free;

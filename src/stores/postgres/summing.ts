@@ -24,7 +24,7 @@ export function keepSummed(
         if (over.aborted) return;
         // The pool reports a database that is down.
         if (pool.downSince() === undefined)
-          log("warn", "requests could not be summed up now", { reason: asGatewayError(thrown).inLog });
+          log("warn", "requests could not be summed up: retrying", { reason: asGatewayError(thrown).inLog });
       }
     }
   }

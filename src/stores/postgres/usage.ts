@@ -1,5 +1,5 @@
 /**
- * Usage summed from the ledger in PostgreSQL. The sums are defined in src/books/usage.ts.
+ * Usage summed from the ledger in PostgreSQL. The sums are defined in src/books/usage.ts; a new group, filter or sum needs a line here too.
  */
 import { type Asked, pathOf, type UsageGroup, type UsageLine } from "../../books/usage";
 import { ALL_ROWS, DAY_OF_ROW } from "./all-rows";
