@@ -77,10 +77,10 @@ export const BatchObject = Type.Object(
     input_file_id: Type.String(),
     completion_window: Type.Literal("24h"),
     status: Type.Union(STATUSES.map((status) => Type.Literal(status))),
-    output_file_id: nullable(
-      Type.String({ description: "The file of answered lines, in input order." }),
+    output_file_id: nullable(Type.String({ description: "The file of answered lines, in input order." })),
+    error_file_id: nullable(
+      Type.String({ description: "The file of lines that were not answered, in input order." }),
     ),
-    error_file_id: nullable(Type.String({ description: "The file of lines that were not answered, in input order." })),
     created_at: seconds("when it was created."),
     in_progress_at: nullable(seconds("when its lines began to run.")),
     expires_at: seconds("when lines that are not done expire."),

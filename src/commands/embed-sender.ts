@@ -52,7 +52,8 @@ export async function openSender(
       run,
     };
   }
-  if (where.key !== undefined) throw new WrongUsage("--key: requires --url, the gateway that accepts the key.");
+  if (where.key !== undefined)
+    throw new WrongUsage("--key: requires --url, the gateway that accepts the key.");
   if (where.via === "batch")
     throw new WrongUsage("--via batch: requires --url, a gateway that runs batches.");
   const config = await configured(where.config, { notes: false });

@@ -53,7 +53,9 @@ export async function embed(names: readonly string[], options: EmbedOptions): Pr
   if (options.concurrency < 1) throw new WrongUsage("--concurrency: expected 1 or more.");
   if (options.dimensions === 0) throw new WrongUsage("--dimensions: expected 1 or more.");
   if (options.resume && options.overwrite)
-    throw new WrongUsage("--resume and --overwrite cannot be used together: one continues, the other starts over.");
+    throw new WrongUsage(
+      "--resume and --overwrite cannot be used together: one continues, the other starts over.",
+    );
   const folder = dirname(options.out);
   if (!existsSync(folder)) throw new WrongUsage(`--out: the folder ${folder} does not exist.`);
   try {

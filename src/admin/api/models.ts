@@ -33,7 +33,9 @@ const Model = Type.Object({
   max_call_tokens: Limit("Tokens in one call to the provider."),
   long_input: OrNull(LongInput),
   task_types: Type.Array(Type.String()),
-  price_usd_per_million_tokens: OrNull(Type.Number({ description: "The price for callers, before the markup." })),
+  price_usd_per_million_tokens: OrNull(
+    Type.Number({ description: "The price for callers, before the markup." }),
+  ),
   space: OrNull(Type.String({ description: "The embedding space of its vectors, if it was measured." })),
   space_is_verified: Type.Boolean({ description: "false: one of several routes alone has said so." }),
   neighbours: Neighbours,

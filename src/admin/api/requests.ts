@@ -17,7 +17,12 @@ const Request = Type.Object({
   workspace: Type.String(),
   key: OrNull(Type.String({ description: "The key's id; null in open mode, and of a token." })),
   model: Type.String(),
-  provider: OrNull(Type.String({ description: "The provider that answered, several separated by commas; otherwise the one that failed last." })),
+  provider: OrNull(
+    Type.String({
+      description:
+        "The provider that answered, several separated by commas; otherwise the one that failed last.",
+    }),
+  ),
   state: Type.Union(
     [
       Type.Literal("answered"),
@@ -112,7 +117,9 @@ const Detail = Type.Composite([
   Request,
   Type.Object({
     cause: OrNull(Type.String({ description: "The cause of an error, and what to look at." })),
-    tokens_abandoned: Count("The part of tokens_upstream that estimates calls that were sent and then abandoned."),
+    tokens_abandoned: Count(
+      "The part of tokens_upstream that estimates calls that were sent and then abandoned.",
+    ),
     tokens_cached: Count("The part of `tokens` for inputs that no provider was asked for."),
     saved_usd: Usd("The provider's price for these."),
     credits_short: Credits("The part of the charge that its hold did not cover, and that was never taken."),

@@ -20,7 +20,9 @@ const Session = {
       actor: Type.String({ description: "The name in the audit trail." }),
       key: OrNull(Type.String({ description: "The admin key's id." })),
       csrf_token: OrNull(
-        Type.String({ description: `Changes authenticated by the cookie must send this in the header ${CSRF_HEADER}.` }),
+        Type.String({
+          description: `Changes authenticated by the cookie must send this in the header ${CSRF_HEADER}.`,
+        }),
       ),
       expires_at: OrNull(Time("When the session ends.")),
     },

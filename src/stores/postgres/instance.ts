@@ -52,9 +52,13 @@ export interface InstanceRow {
 /** The error of a fenced process: others have released what it held. */
 export class Fenced extends GatewayError {
   constructor() {
-    super("ledger_unavailable", "Other gateways took this one for dead, so it is shutting down. Retry after a second.", {
-      retryAfterMs: RETRY_AFTER_MS,
-    });
+    super(
+      "ledger_unavailable",
+      "Other gateways took this one for dead, so it is shutting down. Retry after a second.",
+      {
+        retryAfterMs: RETRY_AFTER_MS,
+      },
+    );
   }
 }
 

@@ -31,7 +31,7 @@ export interface Leases {
   settled(row: LedgerRow, charge: Charge): void;
   /** Called when it was never begun: frees its hold. */
   forget(row: LedgerRow): void;
-  /** Returns the free part of a workspace's lease to it. @returns whether there was any */
+  /** Returns the free part of a workspace's lease to it. @returns whether there was one */
   giveBack(connection: Connection, workspace: string): Promise<boolean>;
   /** Returns all leases. No request may be held any more. */
   close(): Promise<void>;
