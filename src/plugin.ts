@@ -1,7 +1,7 @@
 /**
- * The contract between the gateway and a provider plugin: types and what they promise; nothing here survives compilation.
- * Bundled plugins (plugins/) and files named in gateway.yaml live by the same contract and are handed the same host.
- * When extending: a new member must be optional or answered by every plugin, and test/plugins/ must ask for it.
+ * The contract between the gateway and a provider plugin. Types only.
+ * Bundled plugins (plugins/) and plugin files named in gateway.yaml have the same contract and get the same host.
+ * To extend it, add a member that is optional or implemented by every plugin, and test it in test/plugins/.
  */
 import type { Static, TSchema, TUnsafe, Type } from "@sinclair/typebox";
 import type { KnownFacts, LongInput } from "./domain/facts";
@@ -11,132 +11,135 @@ export type { KnownFacts, LongInput } from "./domain/facts";
 export type { Task } from "./domain/task-words";
 
 /**
- * A plugin file's default export. It is called once, with the host, and returns the provider it makes.
- * Everything a plugin needs of the gateway comes through `host`, so that a plugin file imports types only:
- * inside the executable there is no package called embedgate to import values from.
+ * A plugin file's default export. It is called once, with the host, and returns its provider.
+ * Everything that a plugin needs from the gateway is in `host`, so a plugin file imports only types:
+ * the executable has no package named embedgate from which values could be imported.
  */
 export type Plugin = (host: Host) => Provider;
 
-/** One vendor's wire, before any configuration. */
+/** One vendor's API, before any configuration. */
 export interface Provider<Options extends TSchema = TSchema> {
-  /** The word that `plugin:` uses in gateway.yaml: lower case, digits and dashes. */
+  /** The name for `plugin:` in gateway.yaml: lower-case letters, digits and dashes. */
   readonly id: string;
-  /** Whose API it is, as OpenTelemetry's `gen_ai.provider.name` has it. Left out: `id`. */
+  /** The vendor's name for OpenTelemetry's `gen_ai.provider.name`. Left out: `id`. */
   readonly telemetryName?: string;
   /**
    * The schema of this plugin's own keys under `providers.<name>`, checked before `open`. An object schema; unknown keys are refused.
    * `plugin`, `timeout_ms`, `retries`, `concurrency`, `max_queue`, `allow_fields`, `coalesce_ms` and `warm` are the gateway's and never reach the plugin.
    */
   readonly options: Options;
-  /** This vendor's words for what an embedding is for. A request may say it in any vendor's word; `call.task` has this one's. */
+  /** This vendor's words for tasks. A request may use any vendor's word; `call.task` has this vendor's. */
   readonly tasks?: TaskWords;
   /**
-   * Request fields beyond OpenAI's that this wire takes (`provider`, …). A field that no plugin declares is refused with 400, but for two
-   * that every vendor means alike: `title` is left out, as the answer's headers tell, and `truncate` is done by the gateway (`long_input`).
-   * A plugin that declares `truncate` is sent texts of any length. The fields that say a task are not for here, but for `tasks`.
+   * Request fields beyond OpenAI's that this API supports (`provider`, …). A field that no plugin declares is refused with 400, except for two
+   * with the same meaning at all vendors: `title` is left out, which the answer's headers report, and `truncate` is done by the gateway
+   * (`long_input`). A plugin that declares `truncate` is sent texts of any length. Fields for the task belong to `tasks`, not here.
    */
   readonly fields?: Readonly<Record<string, TSchema>>;
   /**
-   * Fields of this wire that change the server for everybody (how long a model stays loaded, who is served first), as the vendor spells
-   * them: refused in `fields` and `extra_body`, in whatever case and at whatever depth, unless the provider's `allow_fields` names them.
+   * Fields of this API that change the server for all callers (how long a model stays loaded, who is served first), in the vendor's spelling.
+   * They are refused in `fields` and `extra_body`, in any case and at any depth, unless the provider's `allow_fields` names them.
    */
   readonly serverFields?: readonly string[];
-  /** true: the plugin counts tokens with the model's own tokenizer and applies `longInput`. false: the gateway counts before it sends. */
+  /** true: the plugin counts tokens with the model's own tokenizer and applies `longInput`. Left out: the gateway counts before it sends. */
   readonly countsTokens?: boolean;
-  /** true: the model is part of the gateway, so that nobody can change it behind its name. */
+  /** true: the model is part of the gateway, so it cannot change under the same name. */
   readonly isBuiltIn?: boolean;
   /**
-   * true: this request's inputs are embedded in view of one another (late chunking), so that they must go in one call and none of them
-   * may be cached. `extra_body` can ask for it too. Left out: never.
+   * true: the inputs of this request are embedded in the context of each other (late chunking), so they must be in one call and cannot be
+   * cached. `extra_body` can request that too. Left out: never.
    */
   readonly isIndivisible?: (request: Pick<EmbedCall, "fields" | "extraBody">) => boolean;
-  /** Calls at once when the routing file does not say: `concurrency`. */
+  /** The default of the routing file's `concurrency`: maximum calls in flight. */
   readonly concurrency?: number;
-  /** Longest time of one attempt when the routing file does not say: `timeout_ms`. More for servers that load models when they are asked. */
+  /** The default of the routing file's `timeout_ms`, the timeout of one attempt. Longer for servers that load models on demand. */
   readonly timeoutMs?: number;
   /**
-   * true: its places do the work themselves, and a call of several inputs takes less than as many calls. Requests of one input which wait
-   * for a place go together then, evenly shared out among the places. The routing file's `coalesce_ms` has requests go together at any
-   * provider. Left out: each request's inputs go in calls of their own.
+   * true: the plugin's slots compute the vectors themselves, and one call with several inputs is faster than several calls. Requests with one
+   * input that wait for a slot then share calls, distributed evenly over the slots. The routing file's `coalesce_ms` does that for any
+   * provider. Left out: requests do not share calls.
    */
   readonly coalesce?: boolean;
-  /** Called once for each provider in the routing file. It must not wait for anything: connect and load on the first call. */
+  /** Called once for each provider in the routing file. It must not wait for anything: connect and load at the first call. */
   open(options: Static<Options>): Upstream;
 }
 
 export interface TaskWords {
-  /** A task without a word here is left out of the call, and the answer's headers say so. */
+  /** A task without a word here is left out of the call, which the answer's headers report. */
   readonly words: Readonly<Partial<Record<Task, string>>>;
-  /** true: a word that no task has is handed on as it is, for models that name tasks of their own. Left out: it is refused. */
+  /** true: an unknown word is passed on unchanged, for models with their own names of tasks. Left out: it is refused. */
   readonly others?: boolean;
 }
 
 /** One configured provider. */
 export interface Upstream {
-  /** As the provider's `tasks`, where the options say more of them; it stands above those. */
+  /** Replaces the plugin's `tasks` if the options define other words. */
   readonly tasks?: TaskWords;
-  /** What this plugin knows of a model itself. The catalogue and the routing file are asked too, and win. */
+  /** What this plugin knows about a model. The catalogue and the routing file take precedence. */
   describe?(model: string): KnownFacts | undefined;
   /**
-   * Embeds at most `max_inputs` inputs in one call to the vendor. It does not split, retry, normalise or cache: the gateway does.
-   * It must return one vector for each input and say truly which input each belongs to; the gateway proves it before use.
-   * Anything else is thrown as `host.failure(kind, message)`; any other throw is a fault of the plugin.
+   * Embeds at most `max_inputs` inputs in one call to the vendor. The gateway does splitting, retries, normalisation and caching.
+   * It must return one vector for each input, with the index of that input; the gateway checks the vectors before it uses them.
+   * @throws `host.failure(kind, message)`; anything else that is thrown counts as a bug of the plugin
    */
   embed(call: EmbedCall): Promise<EmbedReply>;
-  /** Where the options leave open where the server's API lies: the gateway has it found at the start, before anybody waits for it. */
+  /** For options that do not fix the API's URL: the gateway looks for it at the start, before the first request. */
   readonly address?: ApiAddress;
-  /** The vendor's own batch service, for routes that say `batch: upstream`. Left out: it has none. */
+  /** The vendor's own batch service, for routes with `batch: upstream`. Left out: it has none. */
   readonly batches?: BatchService;
-  /** Frees what `embed` took: connections, workers. No call is under way when it is called. */
+  /** Releases what `embed` uses, such as connections and workers. No call is in flight when it is called. */
   close?(): Promise<void>;
 }
 
 export interface ApiAddress {
-  /** The URLs that are tried, in this order. */
+  /** The URLs to try, in this order. */
   readonly tried: readonly string[];
-  /** Resolves with the one that calls go to, once `find` or a call has found it. */
+  /** Resolves with the URL for calls, once `find` or a call has found it. */
   readonly found: Promise<string>;
-  /** Tries them by a request without a text, which costs nothing. Throws `wrong_address` where it lies at none; where nothing was found out, why. */
+  /**
+   * Tries them with a request without a text, which costs nothing.
+   * @throws wrong_address if the API is at none of them; another failure if that could not be determined
+   */
   find(signal: AbortSignal): Promise<void>;
 }
 
 /**
- * A vendor's service for many calls that may take hours. The gateway decides what goes into a batch, asks for it until it has ended, and proves
- * each reply as it proves those of `embed`; failures are thrown as there.
+ * A vendor's service for many calls that may take hours. The gateway decides what goes into a batch, polls it until it has ended, and checks each
+ * reply like those of `embed`. Failures are thrown as in `embed`.
  */
 export interface BatchService {
-  /** Calls in one batch, and bytes of all of them together. */
+  /** The most calls of one batch, and the most bytes of all its calls together. */
   readonly maxCalls: number;
   readonly maxBytes: number;
-  /** Throws what is wrong with a call, as `host.failure` makes it, before anything is submitted. Left out: nothing is. */
+  /** Checks a call before anything is submitted. Left out: every call is valid. @throws `host.failure` */
   readonly check?: ((call: EmbedCall) => void) | undefined;
-  /** Inputs of one of its calls, where that is another number than the model's `max_inputs`. */
+  /** The most inputs of one of its calls, if it differs from the model's `max_inputs`. */
   readonly maxInputs?: number;
-  /** @returns the vendor's id of it. The tag must be kept there with it, so that `find` finds it: a batch is paid for, and never submitted twice. */
+  /** @returns the vendor's id. The vendor must store the tag with it for `find`: a batch costs money, and must not be submitted twice. */
   submit(batch: BatchSubmission): Promise<string>;
-  /** The vendor's id of the batch with that tag; undefined where there is none. */
+  /** @returns the vendor's id of the batch with this tag; undefined if there is none */
   find(tag: string, signal: AbortSignal): Promise<string | undefined>;
-  /** ended: no further result will come, for whatever reason; `why` says it where that is not that all was done. */
+  /** The batch's state. ended: no more results will come; `why` is the reason if not everything was done. */
   look(
     id: string,
     signal: AbortSignal,
   ): Promise<{ readonly state: "running" | "ended"; readonly why?: string }>;
-  /** Of one that has ended: each of its calls at most once, in any order. What is not among them was not done. */
+  /** The results of a batch that has ended: each call at most once, in any order. Calls without a result were not done. */
   results(id: string, signal: AbortSignal): Promise<readonly BatchResult[]>;
-  /** Asks for its end; what is done by then is kept. */
+  /** Cancels the batch; calls that are done by then keep their results. */
   cancel(id: string, signal: AbortSignal): Promise<void>;
 }
 
 export interface BatchSubmission {
   readonly tag: string;
-  /** All of one model, by its name at the vendor, and alike in all but their inputs. */
+  /** The model's name at the vendor. All calls have this model, and differ only in their inputs. */
   readonly model: string;
   readonly calls: readonly BatchCall[];
   readonly signal: AbortSignal;
 }
 
 export interface BatchCall {
-  /** By which its result is told apart. */
+  /** Identifies the call's result. */
   readonly id: string;
   /** Its signal never fires. */
   readonly call: EmbedCall;
@@ -144,64 +147,64 @@ export interface BatchCall {
 
 export type BatchResult =
   | { readonly id: string; readonly reply: EmbedReply }
-  /** As `host.failure` makes it. */
+  /** Made by `host.failure`. */
   | { readonly id: string; readonly failure: Error };
 
-/** One text, or the ids of one text's tokens. Ids come only where the model's `token_ids` is `native`. */
+/** One text, or the token ids of one text. Ids are only sent if the model's `token_ids` is `native`. */
 export type Input = string | Uint32Array;
 
 export interface EmbedCall {
   /** The model's name at the vendor. */
   readonly model: string;
   readonly inputs: readonly Input[];
-  /** Present only when the vendor itself is to make another size than its own. */
+  /** Only set if the vendor must return other dimensions than the model's own. */
   readonly dimensions: number | undefined;
-  /** The caller's end user, as the OpenAI field means it. */
+  /** The caller's end user: OpenAI's field `user`. */
   readonly user: string | undefined;
-  /** What the embeddings are for, as this plugin's `tasks` word it; undefined where nothing was said, or nothing that it has a word for. */
+  /** The task in this plugin's words (`tasks`); undefined if the request has none, or one without a word here. */
   readonly task: string | undefined;
-  /** The request's values for the fields that this plugin declared, checked against their schemas. */
+  /** The request's values for the fields that this plugin declares, checked against their schemas. */
   readonly fields: Readonly<Record<string, unknown>>;
-  /** The request's `extra_body`: merged into the body that goes to the vendor, under everything the plugin itself sets. What
-   * is another spelling of a name that the plugin sets is refused by `host.post`. */
+  /** The request's `extra_body`, to be merged into the vendor's body; fields that the plugin sets take precedence. `host.post`
+   * refuses other spellings of names that the plugin sets. */
   readonly extraBody: Readonly<Record<string, unknown>>;
-  /** What to do with an input past the model's limit, for a plugin that counts tokens itself. Others may ignore it. */
+  /** What to do with an input that exceeds the model's limit, for plugins that count tokens themselves. Others may ignore it. */
   readonly longInput: LongInput;
-  /** How to ask for vectors, where the wire knows both. */
+  /** How to request vectors, if the API supports both. */
   readonly wireEncoding: "float" | "base64";
-  /** Further types that each vector is wanted in, beside float: of those alone that the model's `embedding_types` names. Left out: none. */
+  /** Types in which each vector is requested in addition to float, all from the model's `embedding_types`. Left out: none. */
   readonly types?: readonly VectorType[];
-  /** Fires when the attempt's time is over or the client has gone. */
+  /** Fires at the attempt's timeout, or when the client disconnects. */
   readonly signal: AbortSignal;
 }
 
 export interface EmbedReply {
-  /** One for each input, in any order. `index` is the place in `call.inputs`; a wire without an index gives the place in its list. */
+  /** One for each input, in any order. `index` is that of `call.inputs`; for an API without an index it is the place in its list. */
   readonly vectors: readonly IndexedVector[];
-  /** The model's name as the reply gave it, where the wire has one: a different model of the catalogue is refused. */
+  /** The model's name in the reply, if the API returns one: a different model of the catalogue is refused. */
   readonly model?: string;
-  /** Tokens of all inputs together; undefined where nobody knows (the gateway then estimates, and says so). */
+  /** Tokens of all inputs together; undefined if unknown: the gateway then estimates them, and reports that. */
   readonly tokens: number | undefined;
-  /** Where `tokens` came from: the reply's body, its headers, or counted with the model's own tokenizer. */
+  /** The source of `tokens`: the reply's body, its headers, or the model's own tokenizer. */
   readonly tokensSource: "provider" | "header" | "counted";
-  /** Tokens of each input, in the order of `call.inputs`, where that is known exactly: they add up to `tokens`. */
+  /** Tokens of each input, in the order of `call.inputs`, if known exactly: they add up to `tokens`. */
   readonly tokensByInput?: readonly number[];
-  /** Places in `call.inputs` of the texts that were cut to the limit. */
+  /** Indices in `call.inputs` of the texts that were cut to the limit. */
   readonly truncated?: readonly number[];
-  /** Places in `call.inputs` of the texts that were embedded in pieces and averaged. */
+  /** Indices in `call.inputs` of the texts that were embedded in pieces and averaged. */
   readonly averaged?: readonly number[];
 }
 
 export interface IndexedVector {
   readonly index: number;
   readonly values: Float32Array;
-  /** The same vector in each type that `types` asked for. */
+  /** The same vector in each of the requested `types`. */
   readonly typed?: TypedVector;
 }
 
 /**
- * int8, uint8: a number for each dimension. binary, ubinary: eight dimensions a byte, the first in its highest bit; or, as some vendors
- * write binary, a Uint8Array of zeros and ones, one for each dimension.
+ * int8, uint8: one number per dimension. binary, ubinary: eight dimensions per byte, the first in the highest bit; or, as some vendors
+ * return binary, a Uint8Array with a zero or one per dimension.
  */
 export type VectorType = "int8" | "uint8" | "binary" | "ubinary";
 
@@ -212,52 +215,52 @@ export interface TypedVector {
   readonly ubinary?: Uint8Array;
 }
 
-/** What is in a reply for a vector; where the schema says `host.wireVector` it mostly is one already. */
+/** A vector in a reply; with `host.wireVector` in the schema it is usually a Float32Array already. */
 export type WireVector = Float32Array | readonly number[] | string;
 
-/** What the gateway gives a plugin. */
+/** What the gateway provides to a plugin. */
 export interface Host {
   /** TypeBox's builder, for `options`, `fields` and replies. */
   readonly t: typeof Type;
-  /** Returns its argument; it is there so that TypeScript infers the options' type. */
+  /** Returns its argument, so that TypeScript infers the type of the options. */
   provider<Options extends TSchema>(provider: Provider<Options>): Provider;
   /**
-   * POSTs a JSON body and returns the answer's bytes. Any status but 2xx is thrown as the failure it means
-   * (429 overloaded, 401/403 unauthorized, 404 not_found, other 4xx invalid, 5xx unavailable), with `explain`'s correction.
-   * Redirects are not followed. What the caller sees of an error is cleared of the headers' secrets.
+   * POSTs a JSON body and returns the answer's bytes. A status other than 2xx is thrown as a failure
+   * (429 overloaded, 401/403 unauthorized, 404 not_found, other 4xx invalid, 5xx unavailable), which `explain` can correct.
+   * Redirects are not followed. Secrets in headers are removed from errors that callers see.
    */
   post(call: PostCall): Promise<Posted>;
-  /** As `post`, for what is no POST of JSON, and for a body whose very bytes matter, such as one that is signed. */
+  /** Like `post`, for other requests than a POST of JSON, and for a body whose exact bytes matter, such as a signed one. */
   send(call: SendCall): Promise<Posted>;
   /**
-   * A schema's word for a vector, `t.Array(host.wireVector)`: `read` makes float32 of it on its way through the bytes, which takes a third
-   * of the time and a fraction of the memory that a list of numbers does. `vector` then gives it.
+   * The schema of a vector, as in `t.Array(host.wireVector)`: `read` converts it directly to float32, in a third of the time and a fraction of
+   * the memory that a list of numbers takes. `vector` then returns it.
    */
   readonly wireVector: TUnsafe<WireVector>;
-  /** Parses bytes as JSON and checks them against `schema`; a breach is thrown as `malformed`, naming the place. */
+  /** Parses bytes as JSON and checks them against `schema`. @throws malformed, with the place of the error */
   read<Schema extends TSchema>(schema: Schema, bytes: Uint8Array): Static<Schema>;
   /**
-   * As `read`, for a reply that holds vectors: a large one is read on another thread, so that no other request waits for it. It takes the
-   * bytes: those of a large reply are gone afterwards.
+   * Like `read`, for a reply with vectors: a large one is read on another thread, so that other requests need not wait. The bytes of a
+   * large reply cannot be used afterwards.
    */
   readReply<Schema extends TSchema>(schema: Schema, bytes: Uint8Array): Promise<Static<Schema>>;
-  /** A vector from what a reply carries: numbers, or base64 of little-endian float32. A breach is thrown as `malformed`. */
+  /** Converts a reply's vector: numbers, or base64 of little-endian float32. @throws malformed if it is neither */
   vector(value: WireVector): Float32Array;
-  /** An error the gateway understands: it decides by `kind` whether to try again, elsewhere, or tell the caller. */
+  /** An error for the gateway, which decides by `kind` whether to retry, to use another provider, or to return it to the caller. */
   failure(kind: FailureKind, message: string, about?: FailureAbout): Error;
   /** Resolves after `ms`, or rejects when `signal` fires. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
-  /** A line in the log, for the operator: a choice that the plugin made and the routing file had better say. */
+  /** Writes a log line for the operator, such as about a choice of the plugin that should be in the routing file. */
   tell(message: string, about?: Readonly<Record<string, unknown>>): void;
   /** Milliseconds since 1970. */
   now(): number;
   /** A number in [0, 1). */
   random(): number;
-  /** Cores that this process may count on: where several processes serve, its part of what there is. */
+  /** The cores that this process can use: its share, if there are several processes. */
   readonly cores: number;
-  /** A variable of the environment; undefined where it is unset or empty. What a routing file can say in an option is better said there. */
+  /** A variable of the environment; undefined if it is unset or empty. Prefer options in the routing file. */
   variable(name: string): string | undefined;
-  /** The text of a file, such as the one where a vendor's own tools keep credentials; undefined where there is none, or none to be read. */
+  /** The text of a file, such as one with credentials of a vendor's own tools; undefined if it does not exist or cannot be read. */
   readFile(path: string): Promise<string | undefined>;
 }
 
@@ -265,7 +268,7 @@ interface Call {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
-  /** Reads the vendor's error body, for what the status alone does not tell. Undefined: the status decides. */
+  /** Reads the vendor's error body, which may say more than the status. Undefined: the status decides. */
   readonly explain?: (refusal: Posted) => Explanation | undefined;
 }
 
@@ -276,7 +279,7 @@ export interface PostCall extends Call {
 
 export interface SendCall extends Call {
   readonly method: "GET" | "POST" | "PUT";
-  /** Sent as it is, in UTF-8. */
+  /** Sent unchanged, in UTF-8. */
   readonly body?: string;
 }
 
@@ -288,29 +291,30 @@ export interface Posted {
 
 export interface Explanation extends FailureAbout {
   readonly kind?: FailureKind;
-  /** The vendor's words for what was wrong. */
+  /** The vendor's error message. */
   readonly message?: string;
 }
 
 export interface FailureAbout {
-  /** The place in `call.inputs` of the one input at fault. */
+  /** The index in `call.inputs` of the input at fault. */
   readonly input?: number;
   /** The request field at fault, by OpenAI's name. */
   readonly field?: string;
   /** Tokens of the input at fault, by the vendor's own count. */
   readonly tokens?: number;
-  /** The most that the vendor takes in one input, by its own word. */
+  /** The vendor's limit for one input, as it reports it. */
   readonly tokensMax?: number;
-  /** When the vendor wants to be asked again. */
+  /** After how long the vendor allows a retry. */
   readonly retryAfterMs?: number;
   readonly cause?: unknown;
 }
 
 /**
- * invalid: the request is wrong and will stay so · input_too_long: one input is over the model's limit ·
- * too_many_tokens: the call is over the vendor's limit, a smaller one may pass · unauthorized: our key was refused ·
- * not_found: the vendor has no such model · wrong_address: there is no such path (told by the words of a 404) · overloaded: the vendor limits us · unavailable: down, or the connection broke ·
- * timeout: no answer in time · malformed: an answer that is not what the wire promises
+ * invalid: the request is invalid, and a retry cannot succeed · input_too_long: one input exceeds the model's limit ·
+ * too_many_tokens: the call exceeds the vendor's limit, a smaller one may succeed · unauthorized: our key was refused ·
+ * not_found: the vendor does not have the model · wrong_address: the path does not exist (from the text of a 404) ·
+ * overloaded: the vendor's rate limit · unavailable: the vendor is down, or the connection failed · timeout: no answer in time ·
+ * malformed: the answer does not have the API's format
  */
 export type FailureKind =
   | "invalid"

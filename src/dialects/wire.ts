@@ -1,6 +1,6 @@
 /**
- * What the door and the spine need of a wire: its paths, and what it says there. Types only.
- * A new wire is a file in src/dialects/wires/ that answers `Wire`, and a line of wires.ts: nothing else of src/ knows its name.
+ * The interface of a wire, an API that clients speak: its paths, and how each decodes requests and encodes answers. Types only.
+ * To add a wire, write a file in src/dialects/wires/ that implements `Wire`, and add a line to wires.ts: nothing else in src/ knows its name.
  */
 import type { Static, TSchema } from "@sinclair/typebox";
 import type { GatewayError } from "../domain/errors";
@@ -10,22 +10,22 @@ import type { Script } from "../printing/script";
 import type { Model } from "./openai-schema";
 
 export interface Wire {
-  /** Its section in the published document. Two wires may share one. */
+  /** Its section in the OpenAPI document. Two wires may share one. */
   readonly tag: { readonly name: string; readonly description: string };
   readonly paths: readonly WirePath[];
-  /** What begins so, and is no path, is told so in this wire's envelope. */
+  /** Path prefixes under which unknown paths are answered in this wire's error format. */
   readonly prefixes?: readonly string[];
   /** The path prefixes under which this wire's clients expect OpenAI's /files and /batches. */
   readonly batchesAt?: readonly string[];
-  /** Where the vendor's own custom is another than the workspace's dialect: these stand above it, on this wire's paths. */
+  /** Policies that override the workspace's dialect on this wire's paths, where the vendor's API differs. */
   readonly policies?: PolicyOverrides;
-  /** The body of any error, also of one that came before the body was read. */
+  /** The body of any error, including errors before the request's body was read. */
   encodeError(error: GatewayError, policies: Policies): string;
-  /** What is in the head beside it. */
+  /** Additional headers of an error. */
   errorHeaders?(error: GatewayError, policies: Policies): Readonly<Record<string, string>>;
-  /** The name in `schemas`, of this wire or another, that an error's body has. */
+  /** The schema of an error's body, by its name in `schemas` of this or another wire. */
   readonly errorSchema: string;
-  /** By the names that the document knows them under; none that another wire has. */
+  /** Schemas by their names in the OpenAPI document, which must be unique among all wires. */
   readonly schemas: (policies: Policies) => Readonly<Record<string, TSchema>>;
 }
 
@@ -34,31 +34,31 @@ export type WirePath = EmbedPath | KnownPath | PublicPath;
 interface Place {
   readonly method: "GET" | "POST";
   /**
-   * As the document has it. `{model}` takes what may hold slashes and colons, any other `{name}` one step. What they took is unescaped once.
+   * As in the OpenAPI document. `{model}` matches text with slashes and colons, any other `{name}` one segment. Matches are unescaped once.
    */
   readonly path: string;
-  /** Further paths that do the same; they are in no document. */
+  /** Other paths that do the same; they are not in the OpenAPI document. */
   readonly aliases?: readonly string[];
-  /** It is in no document: all it does is to say why it does nothing. */
+  /** Not in the OpenAPI document, as the path only explains why it is not supported. */
   readonly isHidden?: true;
-  /** Where another wire has the path too: which requests are this one's. Those who say so are asked first. */
+  /** If another wire has the same path: whether a request is for this wire. Wires with `when` are asked first. */
   readonly when?: (request: Pick<Request, "headers" | "url">) => boolean;
-  /** Media types that are read as JSON beside application/json. */
+  /** Media types that are read as JSON in addition to application/json. */
   readonly mediaTypes?: readonly string[];
 }
 
-/** Texts to vectors. */
+/** A path that embeds. */
 export interface EmbedPath extends Place {
   readonly does: "embed";
   /**
-   * A parsed JSON body as a request.
-   * @throws GatewayError invalid, naming the field
+   * Decodes a parsed JSON body to a request.
+   * @throws GatewayError invalid, with the field's name
    */
   decode(body: unknown, asked: Asked): Decoded;
   readonly words: EmbedWords;
 }
 
-/** Anything else that a client asks, whose caller is known. */
+/** Any other path for authenticated callers. */
 export interface KnownPath extends Place {
   readonly does: "tell";
   /** @throws GatewayError */
@@ -66,22 +66,22 @@ export interface KnownPath extends Place {
   readonly words: Words;
 }
 
-/** What needs no key: it may say nothing of models, callers or providers. */
+/** A path without authentication: it must reveal nothing about models, callers or providers. */
 export interface PublicPath extends Place {
   readonly does: "tell anybody";
   tell(asked: Question): Told | Promise<Told>;
   readonly words: Words;
 }
 
-/** What the address says, and how the caller's workspace speaks. */
+/** What the URL says, and the policies of the caller's workspace. */
 export interface Asked {
   readonly policies: Policies;
-  /** The path's pattern, which the request came by: `path`, or one of `aliases`. */
+  /** The pattern that the request matched: `path`, or one of `aliases`. */
   readonly pattern: string;
-  /** What its `{names}` took. `model` is among them where the pattern has it. */
+  /** The matches of its `{names}`, including `model` if the pattern has it. */
   readonly params: Readonly<Partial<Record<string, string>>>;
   readonly search: URLSearchParams;
-  /** The routing file's `server.default_model`, for wires whose requests may name none. */
+  /** The routing file's `server.default_model`, for wires whose requests need not name a model. */
   readonly defaultModel: string | undefined;
 }
 
@@ -92,22 +92,22 @@ export interface Question extends Asked {
 
 export type ModelEntry = Static<typeof Model>;
 
-/** What the gateway knows, as far as the caller may. */
+/** What a path can learn from the gateway, limited to what the caller may know. */
 export interface GatewayFacts {
   readonly version: string;
   /** In milliseconds since 1970. */
   readonly startedAt: number;
   readonly now: number;
-  /** As GET /v1/models lists them. */
+  /** The models that GET /v1/models lists. */
   models(): readonly ModelEntry[];
-  /** @param others names that mean the same to the wire's clients @throws GatewayError unknown_model | embeddings_unsupported */
+  /** @param others other names of the model for the wire's clients @throws GatewayError unknown_model | embeddings_unsupported */
   model(id: string, others?: readonly string[]): ModelEntry;
   /**
-   * The tokens of each text, in order, the marks that the model puts around it among them; undefined where the model's vocabulary is not known.
+   * The tokens of each text, in order, including the model's special tokens; undefined if the model's vocabulary is unknown.
    * @throws GatewayError unknown_model | embeddings_unsupported
    */
   tokens(id: string, texts: readonly string[]): Promise<readonly (readonly TextToken[])[] | undefined>;
-  /** How many an embedding of each would be billed, with the prompt that the model wants where no task is said. */
+  /** How many tokens an embedding of each text would be billed, including the model's prompt for requests without a task. */
   countTokens(id: string, texts: readonly string[]): Promise<readonly number[] | undefined>;
 }
 
@@ -115,50 +115,50 @@ export interface GatewayFacts {
 export interface TextToken {
   readonly id: number;
   readonly text: string;
-  /** In UTF-16 units; null where it stands nowhere in the text. */
+  /** In UTF-16 code units; null if the token is not part of the text. */
   readonly start: number | null;
   readonly stop: number | null;
-  /** A mark that the model puts around every text. */
+  /** A token that the model adds to every text. */
   readonly special: boolean;
 }
 
-/** @property body to be written as JSON, or a text, which is sent as it is */
+/** @property body an object, which is written as JSON, or a text, which is sent unchanged */
 export interface Told {
   readonly body: string | object;
   readonly status?: number;
-  /** A text's content type is said here. */
+  /** Must include the content type of a text. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface Decoded {
   readonly request: EmbedRequest;
-  /** Names of fields that the wire leaves without effect. */
+  /** Names of fields without effect. */
   readonly ignored: readonly string[];
   /** Names of all fields, in the body's order. */
   readonly written?: readonly string[];
-  /** What the answer's body says, in the shape that this request asks for. @param tookMs from the request's arrival */
+  /** The answer's body, in the format that the request asks for. @param tookMs from the request's arrival */
   readonly encode: (result: Result, requestId: string, tookMs: number) => Script;
-  /** What the answer's head says beside what all heads say. */
+  /** Additional headers of the answer. */
   readonly headers?: (result: Result, requestId: string, tookMs: number) => Readonly<Record<string, string>>;
-  /** Names that mean the same model to this wire's clients, for where there is none of the first. */
+  /** Other names of the model for this wire's clients, if there is no model with the first name. */
   readonly otherNames?: readonly string[];
   /** A hint for the error about an unknown model; left out: the error names the nearest id, or the list of models. */
   readonly unknownHint?: string | undefined;
-  /** What the caller calls an input, in errors about it. Left out: `input`, or `input[17]` where there are several. */
+  /** The caller's name for an input, for errors. Left out: `input`, or `input[17]` if there are several. */
   readonly inputName?: (place: number) => string;
-  /** The caller's names of what a request's fields are called otherwise: `dimensions` → `output_dimensionality`. */
+  /** The caller's names of fields that have another name here: `dimensions` → `output_dimensionality`. */
   readonly fieldNames?: Readonly<Record<string, string>>;
 }
 
-/** What the published document says of a path. */
+/** The texts of the OpenAPI document for a path. */
 export interface Words {
   readonly operationId: string;
   readonly summary: string;
   readonly description?: string;
-  /** Names in `schemas`; left out where there is no body, or one that is text. */
+  /** Names in `schemas`; left out if there is no body, or a text. */
   readonly request?: string;
   readonly response?: string;
-  /** What the path's names and the query's are. `model` has its own words. */
+  /** Descriptions of the names in the path and the query, except for `model`. */
   readonly parameters?: readonly {
     readonly name: string;
     readonly in: "path" | "query";

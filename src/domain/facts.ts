@@ -1,10 +1,10 @@
 /**
- * What the gateway knows of a model: one schema for the catalogue, for a plugin's own models and for gateway.yaml.
- * A new fact is a line here; the catalogue and the routing file can then both say it.
+ * What the gateway knows about a model: one schema for the catalogue, for a plugin's own models and for gateway.yaml.
+ * To add a fact, add a line here; the catalogue and the routing file can then both set it.
  */
 import { type Static, Type } from "@sinclair/typebox";
 
-/** What to do with an input that is longer than the model takes. */
+/** What to do with an input that exceeds the model's limit. */
 export const LongInput = Type.Union(
   [Type.Literal("reject"), Type.Literal("truncate"), Type.Literal("average")],
   {
@@ -14,7 +14,7 @@ export const LongInput = Type.Union(
 );
 export type LongInput = Static<typeof LongInput>;
 
-/** The sizes that `dimensions` may ask for: a list, or every size between two bounds. */
+/** The dimensions that requests may ask for: a list, or all between two bounds. */
 export const DimensionsAllowed = Type.Union(
   [
     Type.Array(Type.Integer({ minimum: 1 }), { minItems: 1 }),
@@ -29,7 +29,7 @@ export type DimensionsAllowed = Static<typeof DimensionsAllowed>;
 
 const count = (description: string) => Type.Integer({ minimum: 1, description });
 
-/** Every fact is optional here, because each source says only what it knows; `ModelFacts` is the completed set. */
+/** Every fact is optional, as each source has only what it knows; `ModelFacts` is the completed set. */
 export const KnownFacts = Type.Object(
   {
     dimensions: Type.Optional(count("Numbers in one embedding, unless a request asks for another size.")),
@@ -131,7 +131,7 @@ export const KnownFacts = Type.Object(
 );
 export type KnownFacts = Static<typeof KnownFacts>;
 
-/** The facts that every route has once it is built: what no source said has its safe default. */
+/** The facts that every route has: those that no source has get a safe default. */
 export interface ModelFacts extends KnownFacts {
   readonly dimensions_policy: "native" | "truncate";
   readonly max_inputs: number;
@@ -153,8 +153,8 @@ const DEFAULTS: ModelFacts = {
 };
 
 /**
- * Completes what several sources know of a model; a later source wins over an earlier one, fact by fact.
- * @param sources the plugin's own word, then the catalogue's, then the routing file's.
+ * Combines the facts of several sources; for each fact the last source that has it wins.
+ * @param sources the plugin's facts, then the catalogue's, then the routing file's
  */
 export function completeFacts(...sources: readonly (KnownFacts | undefined)[]): ModelFacts {
   const known = sources.map((source = {}) =>
@@ -163,5 +163,5 @@ export function completeFacts(...sources: readonly (KnownFacts | undefined)[]): 
   return Object.assign({}, DEFAULTS, ...known);
 }
 
-/** What token arrays for a model are written in: what clients use who know of no other vocabulary (LangChain's default), whatever the model's own is. */
+/** The vocabulary of token arrays, whatever the model's own is: clients that know no other use it (LangChain's default). */
 export const TOKEN_ARRAYS = "cl100k_base";

@@ -1,48 +1,48 @@
 /**
- * What is known of how a model at a provider is doing: its circuit breaker, its load, its rest. src/upstream/ keeps it.
- * A new thing to remember of a target is a member of `Health`.
+ * The health of a model at a provider: its circuit breaker, its load, its pause after a 429. src/upstream/ keeps it.
+ * To remember something else about a target, add a member to `Health`.
  */
 import type { LengthsSeen } from "./lengths";
 
-/** The one call that may be under way while the breaker is not closed. */
+/** The trial call: the only call in flight while the circuit breaker is not closed. */
 export interface Trial {
-  /** Who makes it: its other calls may wait for the outcome. */
+  /** The request that makes it: its other calls may wait for the outcome. */
   readonly owner: object;
   readonly over: Promise<void>;
 }
 
-/** A call's outcome: `good` is any answer of a provider that works, also a refusal; `unknown` one that was given up. */
+/** A call's outcome. `good`: the answer of a working provider, including a refusal. `unknown`: the call was abandoned. */
 export type Outcome = "good" | "failed" | "timed out" | "unknown";
 
 export interface BegunCall {
-  /** @returns what the outcome did to the breaker */
+  /** @returns the effect of the outcome on the circuit breaker */
   ended(outcome: Outcome): "opened" | "closed" | "unchanged";
 }
 
 export interface Breaker {
   /** @param isLast no other target could serve instead, so that waiting for the breaker to close is useless */
   admits(isLast: boolean): boolean;
-  /** Must be called right before the call; undefined where it may not be made. */
+  /** Must be called right before the call. @returns undefined if the call must not be made */
   begin(owner: object, isLast: boolean): BegunCall | undefined;
   isClosed(): boolean;
   trial(): Trial | undefined;
-  /** Time until others than the last target's callers may try it. */
+  /** Time until the breaker admits a trial call, if another target could serve. */
   openForMs(): number;
 }
 
-/** How much of a text a model at a provider looks at, as far as was seen; kept in the database by src/spaces/limits.ts. */
+/** What was observed of how much of a text a model at a provider reads. src/spaces/limits.ts stores it. */
 export interface LimitSeen {
-  /** Tokens that it looks at, by the model's own count where its vocabulary is known. Undefined: no limit was seen. */
+  /** Tokens that it reads, by the model's own count if its vocabulary is known; undefined: no limit was observed. */
   readonly tokens: number | undefined;
-  /** words: it refused a text and said so. It was seen to truncate there silently, usage: by its count; trial: by two texts with one vector. */
+  /** How the limit was learned. words: from a refusal. It truncates silently: usage (from its token count) or trial (two texts with one vector). */
   readonly learnedBy: "words" | "usage" | "trial";
-  /** Texts of so many tokens were seen to be looked at whole; no bound where it refuses what is too long. */
+  /** Texts with up to this many tokens are known to be read whole; infinite if it refuses longer ones. */
   readonly wholeTo: number;
 }
 
 export const NO_LIMIT_SEEN: LimitSeen = { tokens: undefined, learnedBy: "words", wholeTo: 0 };
 
-/** What two have seen of one target: the smaller limit, and the longest text that was looked at whole. */
+/** Combines two observations of one target: the smaller limit, and the longest text that was read whole. */
 export function limitOfBoth(one: LimitSeen, other: LimitSeen): LimitSeen {
   if (other === NO_LIMIT_SEEN) return one;
   if (one === NO_LIMIT_SEEN) return other;
@@ -58,24 +58,24 @@ export function limitOfBoth(one: LimitSeen, other: LimitSeen): LimitSeen {
 
 export interface Health {
   readonly breaker: Breaker;
-  /** Waiting at the provider's gate or sent. */
+  /** Inputs that wait for a slot at the provider, or were sent. */
   inputsUnderWay: number;
-  /** On the monotonic clock. */
+  /** End of the pause after a 429, on the monotonic clock. */
   restsUntil: number;
   /** No good answer and no timeout yet: it may still be loading its model. */
   mayBeLoading: boolean;
-  /** Inputs in a call that it does in one attempt's time; undefined as long as it was never too slow. */
+  /** How many inputs of a call it embeds within the timeout of an attempt; undefined while it was never too slow. */
   inputsInTime: number | undefined;
-  /** It has given vectors that were proved. */
+  /** Whether it has returned valid vectors. */
   hasAnswered: boolean;
-  /** By this process and, where the database has it, by any other. */
+  /** Observed by this process, and by others as far as it is stored in the database. */
   limit: LimitSeen;
-  /** It was told that its vectors come with another length than 1. */
+  /** Whether the log has reported that its vectors have other lengths than 1. */
   isToldOfLength: boolean;
   /** Only for a model that is not known to be normalised. */
   readonly lengthsSeen: LengthsSeen;
   /** Its usage counts characters: infinity-emb 0.0.78 does, unless it is started with --lengths-via-tokenize. */
   countsCharacters: boolean;
-  /** The last call that failed, whatever came after it: for the operator. `at` is in milliseconds since 1970. */
+  /** The last failed call, even if later ones succeeded: for the operator. `at` is in milliseconds since 1970. */
   lastError?: { readonly at: number; readonly kind: string; readonly message: string };
 }

@@ -10,6 +10,6 @@ export interface ProviderState {
   readonly breakersOpen: number;
   /** Calls that were sent and are not answered yet. */
   readonly callsInFlight: number;
-  /** Calls that wait for a place, by lane. */
+  /** Calls that wait for a slot, by lane. */
   readonly waiting: Readonly<Record<Lane, number>>;
 }

@@ -1,11 +1,11 @@
 /**
- * The words for what an embedding is for: one notion inside, whichever vendor's word says it.
- * A new task is a row of WORDS with the words of those who have it; each plugin declares its own word for it (`tasks`).
+ * The vendors' words for tasks (what an embedding is for), which all become one set of tasks here.
+ * To add a task, add a row to WORDS with all vendors' words for it; each plugin declares its own word (`tasks`).
  */
 
 /**
- * Every task with the words that stand for it besides its own name, as they are once written alike (`written`): of Google's task types,
- * Cohere's input types, Voyage's, Jina's tasks, NVIDIA's, Amazon's embedding purposes.
+ * Every task with the words for it besides its own name, in normalised spelling (`written`): from Google's task types, Cohere's and Voyage's
+ * input types, Jina's tasks, NVIDIA's input types, Amazon's embedding purposes.
  */
 const WORDS = {
   query: ["search_query", "retrieval_query", "generic_retrieval", "text_retrieval"],
@@ -22,24 +22,24 @@ const WORDS = {
 export type Task = keyof typeof WORDS;
 export const TASKS: readonly string[] = Object.keys(WORDS);
 
-/** The fields for it: Google, Cohere and Voyage, Jina, sentence-transformers' servers. */
+/** The request fields for the task: Google's, Cohere's and Voyage's, Jina's, sentence-transformers servers'. */
 export const TASK_FIELDS: readonly string[] = ["task_type", "input_type", "task", "prompt_name"];
 
 const byWord = new Map<string, Task>();
 for (const [task, words] of Object.entries(WORDS)) {
   if (isTask(task)) for (const word of [task, ...words]) byWord.set(word, task);
 }
-/** All of them, as they are once written alike. */
+/** All words in normalised spelling. */
 export const TASK_WORDS: readonly string[] = [...byWord.keys()];
 
-/** What a request says that its embeddings are for. */
+/** The task that a request names. */
 export interface AskedTask {
-  /** Undefined for a word that no task has: a plugin may know it. */
+  /** Undefined for an unknown word, which a plugin may know. */
   readonly task: Task | undefined;
-  /** As the caller wrote them. */
+  /** The word and the field, as the caller wrote them. */
   readonly word: string;
   readonly field: string;
-  /** The request says none: it is the model's `default_task`. */
+  /** The request names no task: this is the model's `default_task`. */
   readonly isDefault?: boolean;
 }
 
@@ -50,10 +50,10 @@ export function isTask(name: string): name is Task {
   return Object.hasOwn(WORDS, name);
 }
 
-/** The task that a vendor's word stands for: RETRIEVAL_QUERY, search_query and retrieval.query are one. */
+/** The task for a vendor's word: RETRIEVAL_QUERY, search_query and retrieval.query are the same. */
 export function taskNamed(word: string): Task | undefined {
   return byWord.get(written(word));
 }
 
-/** Letters and digits alone tell one word from another. */
+/** A word in normalised spelling: only letters and digits matter. */
 export const written = (word: string) => word.toLowerCase().replace(/[^a-z0-9]+/g, "_");

@@ -1,14 +1,14 @@
 /**
- * What is told of a request for its trace, and by which call a provider's request belongs to one. Types, and the one place that remembers it.
- * A new attribute of a span is a member here, and a line in src/tracing/spans.ts. Never a text, never a secret.
+ * The interface for traces of requests and calls, and the map from a call's signal to its trace.
+ * To add an attribute to a span, add a member here, and a line in src/tracing/spans.ts. Never a text, never a secret.
  */
 
-/** How the routing file wants traces. */
+/** The routing file's settings for traces. */
 export interface TracingSettings {
-  /** Where OTLP/HTTP is taken: the whole URL of traces. */
+  /** The complete URL for traces in OTLP/HTTP. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Share of the traces that begin here; others are sampled as their caller decided. */
+  /** The sampled share of traces that begin here; for other traces the caller's decision counts. */
   readonly sample: number;
   readonly serviceName: string;
 }
@@ -43,7 +43,7 @@ export interface BatchEnd {
 export interface CallBegun {
   /** The provider's name in the routing file. */
   readonly provider: string;
-  /** Whose API it is, as OpenTelemetry calls it. */
+  /** The vendor's name in OpenTelemetry's conventions. */
   readonly system: string;
   /** The model's name there. */
   readonly model: string;
@@ -53,28 +53,28 @@ export interface CallBegun {
 
 export interface RequestEnd {
   readonly status: number;
-  /** An error's code; null: answered. */
+  /** The error's code; null if it was answered. */
   readonly error: string | null;
   readonly model: string;
   readonly workspace: string;
   readonly inputs: number;
   readonly cacheHits: number;
   readonly tokens: number;
-  /** Left out: there is no vector. */
+  /** Left out if there is no vector. */
   readonly dimensions?: number | undefined;
   readonly encoding?: string | undefined;
 }
 
 export interface CallTrace {
-  /** @returns headers by which the server's own trace goes on from this one */
+  /** @returns headers with which the server continues this trace */
   sentTo(url: string): Readonly<Record<string, string>>;
   answered(status: number): void;
   counted(tokens: number): void;
-  /** @param error the kind of failure; undefined: there is none */
+  /** @param error the kind of failure; undefined if there is none */
   ended(error?: string): void;
 }
 
-/** Plugins hand on a call's signal with all that they send for it: it says whose call that is. */
+/** Plugins pass a call's signal to each of its HTTP requests, so that the signal identifies the call. */
 const traces = new WeakMap<AbortSignal, CallTrace>();
 
 export function traceBy(signal: AbortSignal, trace: CallTrace): void {
