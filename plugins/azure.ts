@@ -1,6 +1,6 @@
 /**
- * Azure OpenAI: OpenAI's wire with the deployment's name for a model, by either of its paths: /openai/v1 (a resource's own), or the
- * classic one of each deployment, with an `api-version` in the address. Sources: Azure/azure-rest-api-specs (cognitiveservices, inference),
+ * Azure OpenAI: OpenAI's API with the deployment's name as the model, at either of its paths: /openai/v1 of a resource, or the classic path
+ * of each deployment, with an `api-version` in the URL. Sources: Azure/azure-rest-api-specs (cognitiveservices, inference),
  * openai 7.57.0 (class AzureOpenAI), learn.microsoft.com/azure/ai-foundry/openai/api-version-lifecycle.
  */
 import type { Plugin, Posted } from "../src/plugin";
@@ -88,7 +88,7 @@ const plugin: Plugin = (host) => {
 
 export default plugin;
 
-/** Whatever a deployment is called, its model is one of OpenAI's three. */
+/** Whatever the deployment's name, its model is one of OpenAI's three. */
 const LIMITS = {
   // learn.microsoft.com/azure/ai-foundry/openai/how-to/embeddings: "an array of up to 2048".
   max_inputs: 2048,

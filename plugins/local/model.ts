@@ -15,8 +15,8 @@ export class Model {
 
   /**
    * One vector of unit length for each piece of at most 254 ids.
-   * @param isAbandoned asked between batches (of at most 0.1 s); true ends the work
-   * @returns [piece][DIMENSIONS], or undefined when the work was abandoned
+   * @param isAbandoned called between batches (of at most 0.1 s); true ends the work
+   * @returns [piece][DIMENSIONS], or undefined if the work was abandoned
    */
   embed(pieces: readonly Piece[], isAbandoned: () => boolean): Float32Array<ArrayBuffer> | undefined {
     const vectors = new Float32Array(pieces.length * DIMENSIONS);
@@ -29,7 +29,7 @@ export class Model {
     return vectors;
   }
 
-  /** Puts pieces from `from` on into the kernel's memory, between `[CLS]` and `[SEP]`, while they fit; returns how many did. */
+  /** Writes pieces from `from` on to the kernel's memory, between `[CLS]` and `[SEP]`, as many as fit. @returns how many */
   private fill(pieces: readonly Piece[], from: number): number {
     const { ids, lengths } = this.kernel;
     let texts = 0;

@@ -7,7 +7,7 @@ import type { Refused } from "./messages";
 import { DIMENSIONS, MAX_INPUT_TOKENS } from "./sizes";
 import type { Tokenizer } from "./tokenizer";
 
-/** Ids of the text itself in one piece: `[CLS]` and `[SEP]` take two places. */
+/** The most ids of text in one piece: `[CLS]` and `[SEP]` take two more. */
 export const PIECE_TOKENS = MAX_INPUT_TOKENS - 2;
 
 export interface Pieces {
@@ -22,13 +22,13 @@ export interface Pieces {
 /** Ids without `[CLS]` and `[SEP]`. */
 export type Piece = ArrayLike<number>;
 
-/** Cuts every input as `longInput` says. The first invalid input refuses the whole call. */
+/** Cuts every input as `longInput` says. If an input is invalid, the whole call is refused. */
 export function cut(inputs: readonly Input[], longInput: LongInput, tokenizer: Tokenizer): Pieces | Refused {
   const byInput: Piece[][] = [];
   const truncated: number[] = [];
   const averaged: number[] = [];
   const tokensByInput: number[] = [];
-  // One id more than fits is enough to know that a text is too long; only the other policies need the rest.
+  // For `truncate` one id more than fits is enough to see that a text is too long.
   const enough = longInput === "truncate" ? PIECE_TOKENS + 1 : undefined;
   for (const [place, input] of inputs.entries()) {
     const refusal = typeof input === "string" ? undefined : refuseUnknownIds(input, place, tokenizer);
@@ -78,7 +78,7 @@ function tooLong(length: number, place: number): Refused {
 }
 
 /**
- * One vector for each input: its piece's, or the mean of its pieces' weighted by their tokens, at unit length again.
+ * One vector per input: that of its piece, or the mean of its pieces' vectors weighted by their tokens and scaled to length 1.
  * @param vectors [piece][DIMENSIONS], the pieces of all inputs in order
  * @returns [input][DIMENSIONS]
  */
@@ -103,7 +103,7 @@ function weightedMean(pieces: readonly Piece[], vectors: Float32Array): Float64A
     const vector = vectors.subarray(place * DIMENSIONS, (place + 1) * DIMENSIONS);
     for (const [i, value] of vector.entries()) sum[i] = (sum[i] ?? 0) + piece.length * value;
   }
-  // Only direction counts: the division by all tokens would cancel out in the length.
+  // The result is scaled to length 1 anyway, so the sum need not be divided by all tokens.
   const length = Math.hypot(...sum);
   return sum.map((value) => value / length);
 }

@@ -24,17 +24,17 @@ export type GaugeName =
 
 export interface GaugeSample {
   readonly name: GaugeName;
-  /** Of the family's labels, in their order. */
+  /** The values of the family's labels, in order. */
   readonly values: readonly string[];
   readonly value: number;
 }
 
 export interface Gauges {
-  /** Writes this process's own down; at most once in a while, unless it must be now. */
+  /** Writes this process's gauges; only once in a while, unless `isNow`. */
   write(isNow: boolean): void;
-  /** A process has ended: what it had is gone, but for the time that it took. */
+  /** Called when a process has ended: removes its gauges, except its processor time. */
   ended(process: string): void;
-  /** Summed up over the processes. */
+  /** Sums over all processes. */
   samples(): readonly GaugeSample[];
 }
 
@@ -43,7 +43,7 @@ export interface GaugesParts {
   /** The process's own name among several. */
   readonly process: string | null;
   readonly providers: () => readonly ProviderState[];
-  /** The shared servers, by what they are for. Left out: there are none. */
+  /** The shared servers, by their use; left out if there are none. */
   readonly shared?: () => readonly { readonly use: string; readonly isOpen: boolean }[];
   /** The connection pool of the database; left out if there is none. */
   readonly connections?: (() => ConnectionFigures) | undefined;
@@ -57,9 +57,9 @@ export interface GaugesParts {
 const PREFIX = "gauge";
 const BETWEEN = "\n";
 const WRITE_EVERY_MS = 1_000;
-/** So that a count's name fits its place. */
+/** Limits labels, so that a count's name fits its slot. */
 const LABEL_LENGTH_MAX = 80;
-/** A process that has ended took its time anyway; the first one began when the gateway did. */
+/** Gauges that are kept after a process has ended. */
 const KEPT: readonly string[] = ["cpu"];
 
 export function createGauges({
@@ -73,7 +73,7 @@ export function createGauges({
   monotonic,
 }: GaugesParts): Gauges {
   let writtenAt = Number.NEGATIVE_INFINITY;
-  /** Names take places that are never free again: what was 0 all along takes none. */
+  /** Each name takes a slot for ever, so values that were always 0 are not written. */
   const written = new Set<string>();
 
   function now(): readonly GaugeSample[] {
@@ -127,7 +127,7 @@ export function createGauges({
         written.add(key);
         counts.set(key, value);
       }
-      // Of a provider that is no longer in the routing file.
+      // Gauges of providers that are no longer in the routing file.
       for (const key of gone) counts.set(key, 0);
     },
     ended(name) {
@@ -137,7 +137,7 @@ export function createGauges({
       }
     },
     samples() {
-      // Every provider of the routing file is listed, also when nothing is wrong with it.
+      // Every provider of the routing file is listed, even if all its values are 0.
       const sums = new Map<string, number>();
       for (const { name, values } of now()) sums.set([name, ...values].join(BETWEEN), 0);
       for (const [key, value] of counts.all()) {
@@ -145,7 +145,7 @@ export function createGauges({
         if (prefix !== PREFIX) continue;
         const gauge = [name, ...values].join(BETWEEN);
         const before = sums.get(gauge) ?? 0;
-        // All began together, but for those that took another's place.
+        // The start time is that of the first process: others only replace processes that have ended.
         if (name === "connectionWait") sums.set(gauge, Math.max(before, value));
         else if (name !== "startTime") sums.set(gauge, before + value);
         else if (value > 0 && (before === 0 || value < before)) sums.set(gauge, value);

@@ -29,30 +29,30 @@ type Counted = Pick<
 >;
 
 export interface Metrics {
-  /** A request whose caller was known, as its ledger row tells it. */
+  /** Counts a request of an authenticated caller, from its ledger row. */
   request(row: Counted): void;
-  /** A request that was refused before anybody knew whose it was. */
+  /** Counts a request that was refused before authentication. */
   refused(status: number, code: string): void;
-  /** One call to a provider, its outcome ("ok", or the error's kind) and its duration. */
+  /** Counts one call to a provider with its outcome ("ok", or the error's kind) and its duration. */
   upstreamCall(provider: string, outcome: "ok" | ErrorKind, latencyMs: number): void;
-  /** Inputs that no provider was asked for, and inputs that one was. */
+  /** Counts inputs that were answered without a provider, and inputs that were not. */
   cache(hits: number, misses: number): void;
-  /** A shared server gave no answer, or none that can be right. */
+  /** Counts a missing or invalid answer of a shared server. */
   sharedFailure(use: string, reason: string): void;
-  /** A request whose rate limit was this machine's share. */
+  /** Counts a request that was limited by this machine's share only. */
   limitsDegraded(): void;
-  /** Spans that no collector got. */
+  /** Counts spans that did not reach a collector. */
   spansDropped(count: number): void;
-  /** A client that did not take its answer was cut off. */
+  /** Counts a client that was disconnected because it did not read its answer. */
   answerCutOff(): void;
-  /** No file descriptor was left for new connections. */
+  /** Counts that no file descriptor was left for new connections. */
   descriptorsUsedUp(): void;
-  /** Requests that a process has under way: of others, as they last said. */
+  /** Sets how many requests a process has in flight, as it last reported. */
   underWay(process: string, count: number): void;
-  /** Another process has ended. */
+  /** Called when another process has ended. */
   ended(process: string): void;
   readonly contentType: string;
-  /** All of it, in Prometheus' text format. */
+  /** All metrics in Prometheus' text format. */
   text(): Promise<string>;
 }
 
@@ -60,27 +60,27 @@ export interface MetricsParts {
   readonly inFlight: () => number;
   /** The process's own name among several. */
   readonly process: string | null;
-  /** The routing file's id or pattern that a model came in by; undefined for a model that is not configured. */
+  /** The routing file's id or pattern that matches a model; undefined for a model that is not configured. */
   readonly configuredModel: (model: string) => string | undefined;
-  /** Whether vectors are kept at all. */
+  /** Whether there is a cache. */
   readonly isCaching: () => boolean;
   readonly gauges: Omit<GaugesParts, "counts" | "process">;
-  /** Of the gateway and of what it runs on. */
+  /** The versions of the gateway and of Bun. */
   readonly versions: readonly [version: string, runtime: string];
   readonly spaceNotices: () => readonly Pick<SpaceNotice, "provider" | "out_of_service">[];
-  /** What is read when it is asked for, of what all processes share. */
+  /** Values that all processes share, read at the time of the scrape. */
   readonly shared: () => Promise<readonly SharedSample[]>;
-  /** Where the counts are; left out, in memory of its own. */
+  /** The shared memory for the counts; left out: the process's own memory. */
   readonly words?: BigInt64Array;
 }
 
-/** From a cached answer to a batch of thousands. */
+/** The histogram's bounds, from a cached answer to a batch of thousands. */
 const MILLISECONDS = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000];
 const SLOWER = "+Inf";
 const UNKNOWN = "unknown";
-/** The code of an answer. */
+/** The label `code` of an answered request. */
 const NO_CODE = "none";
-/** What a second is, where seconds are told. */
+/** Pico-USD per USD. UNITS: how many of a count make one unit of its metric. */
 const PICO = 1e12;
 const UNITS: Readonly<Partial<Record<FamilyName, number>>> = {
   cpu: 1_000_000,
@@ -91,12 +91,12 @@ const UNITS: Readonly<Partial<Record<FamilyName, number>>> = {
   upstreamCost: PICO,
   workspaceCost: PICO,
 };
-/** What keeps the parts of a count's name apart. */
+/** Separates the parts of a count's name. */
 const BETWEEN = "\n";
-/** A label that is longer is cut, so that a count's name fits its place. */
+/** Longer labels are cut, so that a count's name fits its slot. */
 const LABEL_LENGTH_MAX = 80;
 
-/** Each is a line for Prometheus to keep: with more, those that come later are one. */
+/** Each workspace is a time series in Prometheus: further workspaces share one. */
 const WORKSPACES_MAX = 100;
 const OTHERS = "(others)";
 
@@ -120,7 +120,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
     counts.addTo(hits, hit);
     counts.addTo(misses, missed);
   };
-  /** Where a label's times are counted: by the bounds of MILLISECONDS, those slower last. */
+  /** The counters of a label's histogram: one per bound of MILLISECONDS, and a last one for slower times. */
   const timesAt = (family: FamilyName, label: string): Times => ({
     buckets: [...MILLISECONDS.map(String), SLOWER].map((bound) => counter(family, label, bound)),
     sum: counter(family, label, "sum"),
@@ -156,7 +156,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
   };
 
   const workspaces = new Set<string>();
-  /** As it is counted. All processes have the same ones, but for those that come at one time. */
+  /** The label for a workspace. All processes have the same ones, except for those that appear at the same time. */
   function workspaceOf(name: string): string {
     const label = cut(name);
     if (workspaces.has(label)) return label;
@@ -169,7 +169,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
     return workspaces.has(label) ? label : OTHERS;
   }
 
-  /** One line's label values and its number, by family. */
+  /** Label values and number of each sample, by family. */
   function samples(shared: readonly SharedSample[]): Map<FamilyName, Sample[]> {
     const all = new Map<FamilyName, Sample[]>();
     const put = (family: FamilyName, values: readonly string[], value: number) =>
@@ -206,7 +206,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
       const of = atWorkspace(workspaceOf(row.workspace));
       counts.addTo(of.requests, 1);
       counts.addTo(of.cost, Number(row.cost_pico_usd));
-      // Without a cache none was missed.
+      // Without a cache there are no misses.
       if (row.status === 200) cache(row.cache_hits, isCaching() ? row.inputs - row.cache_hits : 0);
     },
     refused: (status, code) => add("requests", 1, UNKNOWN, String(status), cut(code)),
@@ -231,7 +231,7 @@ export function createMetrics(parts: MetricsParts): Metrics {
     async text() {
       gauges.write(true);
       const all = samples(await parts.shared());
-      // Loaded for the first who asks.
+      // Loaded at the first scrape.
       const { AggregatorRegistry } = await import("prom-client");
       const families = FAMILY_NAMES.map((name) => familyOf(FAMILIES[name], all.get(name) ?? []));
       return AggregatorRegistry.aggregate([families]).metrics();
@@ -244,14 +244,14 @@ interface Times {
   readonly sum: Counter;
 }
 
-/** What is made once for each label, of which there are as many as the routing file has words. */
+/** Caches a value per label; the number of labels is bounded by the routing file. */
 function remembered<Made>(make: (label: string) => Made): (label: string) => Made {
   const made = new Map<string, Made>();
   return (label) => made.getOrInsertComputed(label, make);
 }
 
 interface Sample {
-  /** Of the family's labels, in their order. */
+  /** The values of the family's labels, in order. */
   readonly values: readonly string[];
   readonly value: number;
 }
@@ -270,14 +270,14 @@ function cut(label: string): string {
   return `${label.slice(0, LABEL_LENGTH_MAX - hash.length - 1).replaceAll(BETWEEN, " ")}~${hash}`;
 }
 
-/** A family as prom-client takes it from each process of a cluster: here there is one count for all of them. */
+/** A family in the format that prom-client expects from each process of a cluster; here it has the counts of all processes. */
 function familyOf({ name, type, help, labels }: Family, samples: readonly Sample[]): object {
   const values = type === "histogram" ? histogram(name, labels, samples) : plain(labels, samples);
   return { name, type, help, values, aggregator: "sum" };
 }
 
 function plain(labels: readonly string[], samples: readonly Sample[]): object[] {
-  // Without labels there is one number, counted or not, in one process or several.
+  // Without labels there is always one number, even if nothing was counted.
   if (labels.length === 0) return [{ labels: {}, value: samples.reduce((sum, { value }) => sum + value, 0) }];
   return samples.map(({ values, value }) => ({
     labels: Object.fromEntries(labels.map((label, i) => [label, values[i]])),
@@ -285,7 +285,7 @@ function plain(labels: readonly string[], samples: readonly Sample[]): object[] 
   }));
 }
 
-/** Each time is counted in the one bucket that it falls into; Prometheus reads how many were up to each bound. */
+/** Each time is counted in one bucket only; Prometheus expects cumulative counts. */
 function histogram(name: string, [label = ""]: readonly string[], samples: readonly Sample[]): object[] {
   const byLabel = new Map<string, Map<string, number>>();
   for (const { values, value } of samples) {

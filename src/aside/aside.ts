@@ -1,6 +1,6 @@
 /**
- * Work that would hold up the event loop, done aside: a few Workers and the line of jobs before them. A Worker starts when there is a job
- * that no other has time for, and one that dies is replaced at the next. What can be done is said in work.ts.
+ * Runs work that would block the event loop in a few Workers with a queue of jobs. A Worker starts when no other is free for a job, and a dead one is
+ * replaced at the next job. To add a kind of work, see work.ts.
  */
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
@@ -10,14 +10,14 @@ import { type Answer, type Job, type Order, type Reply, WORK, type WorkName } fr
 
 export interface Aside {
   /**
-   * Jobs that are done at the same time. A caller with a long list of jobs orders a few more than this, and the next ones as these are
-   * done: what waits in line is held in memory.
+   * How many jobs run at the same time. A caller with many jobs should queue only a few more than this, and the next ones as these finish, as
+   * queued jobs are in memory.
    */
   readonly threads: number;
   /**
-   * @param handed buffers of the job that go over as they are, and are empty here from then on
-   * @param signal removes a queued job; a running one is finished and its result dropped
-   * @throws GatewayError internal where the work broke down or its Worker died, unavailable once closed; the signal's reason
+   * @param handed buffers of the job that are transferred, and cannot be used here afterwards
+   * @param signal removes a queued job; a running one is finished, and its result dropped
+   * @throws GatewayError internal if the work failed or its Worker died, unavailable after `close`; the signal's reason
    */
   perform<Name extends WorkName>(
     name: Name,
@@ -25,16 +25,16 @@ export interface Aside {
     handed?: readonly ArrayBuffer[],
     signal?: EndSignal,
   ): Promise<Answer<Name>>;
-  /** Resolves in the next turn of the event loop: between slices of what is done on this thread after all. */
+  /** Resolves in the next turn of the event loop, for pauses in work that runs on this thread. */
   turn(): Promise<void>;
-  /** Ends the Workers. What was still under way is rejected. */
+  /** Ends the Workers. Unfinished jobs are rejected. */
   close(): void;
 }
 
 /** In the executable a Worker's file is identified by the path under which the build listed it (.ci/build.ts), elsewhere by its URL. */
 const WORKER = isExecutable() ? "./src/aside/worker.ts" : new URL("./worker.ts", import.meta.url).href;
 
-/** A second one waits at the Worker itself, so that it need not wait for this thread between two. */
+/** A second job waits at the Worker itself, which then need not wait for this thread between two jobs. */
 const JOBS_EACH = 2;
 
 interface Task {
@@ -45,8 +45,8 @@ interface Task {
 }
 
 /**
- * @param outside says how many threads there may be; none: all is done on this one, each job in a turn of the event loop
- * @param address of the file that the Workers run
+ * @param outside `threads`: how many Workers there may be; 0: jobs run on this thread, each in a turn of the event loop
+ * @param address the file that the Workers run
  */
 export function openAside(outside: Pick<Outside, "threads" | "turn" | "log">, address = WORKER): Aside {
   const { threads = 0 } = outside;
@@ -73,7 +73,7 @@ export function openAside(outside: Pick<Outside, "threads" | "turn" | "log">, ad
     return worker;
   }
 
-  /** A Worker that died fails what it had and is forgotten. */
+  /** Fails the jobs of a dead Worker, and removes it. */
   function bury(worker: Worker, why: string): void {
     const tasks = workers.get(worker);
     if (!workers.delete(worker)) return;
@@ -94,7 +94,7 @@ export function openAside(outside: Pick<Outside, "threads" | "turn" | "log">, ad
     }
   }
 
-  /** An idle one, else a new one, else the one with the least to do; none where all have enough. */
+  /** An idle Worker, a new one, or the one with the fewest jobs; none if all have JOBS_EACH. */
   function leastBusy(): [Worker, Map<number, Task>] | [] {
     const [least] = [...workers].sort(([, a], [, b]) => a.size - b.size);
     if (least && least[1].size === 0) return least;

@@ -1,6 +1,6 @@
 /**
- * Renames or deletes a workspace. Both are one transaction over all tables that name it, and wait for nobody: while requests of the
- * workspace are under way, which hold a part of its balance, they are refused. A new table that names workspaces is a line of TABLES.
+ * Renames or deletes a workspace, in one transaction over all tables that name it. Both are refused while requests of the workspace are in flight,
+ * as these hold a part of its balance. A new table that names workspaces is a line of TABLES.
  */
 import { ACTORS, openAudit } from "../books/audit";
 import { creditsOf } from "../books/money";
@@ -9,7 +9,7 @@ import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import { checkNewWorkspace, DEFAULT_WORKSPACE } from "./keys";
 
-/** The column that names the workspace is called so in each but `workspaces`. */
+/** Tables with a column `workspace`; in the table `workspaces` it is called `name`. */
 const TABLES = [
   "keys",
   "ledger",
@@ -23,12 +23,12 @@ const TABLES = [
 ] as const;
 
 export interface WorkspaceNames {
-  /** @throws GatewayError invalid where there is no such workspace, the new name is or was another's, or requests are under way */
+  /** @throws GatewayError invalid if the workspace does not exist, the new name is or was in use, or requests are in flight */
   rename(name: string, newName: string, actor?: string): Promise<void>;
   /**
-   * Revokes its keys and ends its balance. Its rows in the ledger stay, and so do its grants, which add up to nothing.
-   * @returns the keys that were revoked
-   * @throws GatewayError invalid as `rename` does
+   * Revokes its keys and sets its balance to zero. Its rows in the ledger stay, and so do its grants, which add up to zero.
+   * @returns how many keys were revoked
+   * @throws GatewayError invalid, like `rename`
    */
   remove(name: string, actor?: string): Promise<number>;
 }
@@ -49,7 +49,7 @@ export function openWorkspaceNames(store: Store, { now }: Pick<Outside, "now">):
      FROM workspaces WHERE name = ?1`,
   );
 
-  /** In a transaction of the caller's. */
+  /** Must be called within a transaction. */
   const resting = (name: string): RestingRow => refuseUnresting(name, select.get(name) ?? undefined);
 
   return {
@@ -60,7 +60,7 @@ export function openWorkspaceNames(store: Store, { now }: Pick<Outside, "now">):
         const used = ["workspaces WHERE name", ...TABLES.map((table) => `${table} WHERE workspace`)].some(
           (where) => database.query(`SELECT 1 FROM ${where} = ?1 LIMIT 1`).get(newName) !== null,
         );
-        // Two customers' usage would become one.
+        // Otherwise the usage of two customers would become one.
         if (used) throw usedAlready(newName);
         database.query("UPDATE workspaces SET name = ?2 WHERE name = ?1").run(name, newName);
         for (const table of TABLES)
@@ -92,7 +92,7 @@ export function openWorkspaceNames(store: Store, { now }: Pick<Outside, "now">):
 export const usedAlready = (name: string) =>
   new GatewayError("invalid", `The name "${name}" is or was another workspace's: use a new one.`);
 
-/** @throws GatewayError invalid where it may be neither renamed nor deleted now */
+/** @throws GatewayError invalid if the workspace cannot be renamed or deleted now */
 export function refuseUnresting(name: string, row: RestingRow | undefined): RestingRow {
   if (name === DEFAULT_WORKSPACE)
     throw new GatewayError(

@@ -1,6 +1,6 @@
 /**
- * The checked catalogue of models: this file and those in catalogue/, the one place in src/ that names vendors. Every entry has its source.
- * A new model is an entry of its vendor; test/config/catalogue.test.ts keeps its figures plausible (published price lists are not).
+ * The catalogue of models: this file and those in catalogue/, the only place in src/ that names vendors. Every entry has its source.
+ * To add a model, add an entry to its vendor's list; test/config/catalogue.test.ts checks that its figures are plausible.
  */
 import type { KnownFacts } from "../domain/facts";
 import { azureModels } from "./catalogue/azure";
@@ -13,19 +13,19 @@ import { OPEN_MODELS } from "./catalogue/open-models";
 import { VERTEX_MODELS } from "./catalogue/vertex";
 import { VOYAGE_MODELS } from "./catalogue/voyage";
 
-/** What OpenAI says of all its embedding models: openai/openai-openapi, CreateEmbeddingRequest. */
+/** Facts of all of OpenAI's embedding models: openai/openai-openapi, CreateEmbeddingRequest. */
 const OPENAI = {
   // "any array must be 2048 dimensions or less"
   max_inputs: 2048,
-  // "8192 tokens for all embedding models"; price lists in the wild say 8191, which was the limit until 2024.
+  // "8192 tokens for all embedding models"; some price lists say 8191, which was the limit until 2024.
   max_input_tokens: 8192,
   // "a maximum of 300,000 tokens summed across all inputs in a single request"
   max_call_tokens: 300_000,
-  // Unit length, also when shortened: platform.openai.com/docs/guides/embeddings
+  // Also for shortened vectors: platform.openai.com/docs/guides/embeddings
   normalized: true,
   // tiktoken's model.py: cl100k_base for all three.
   tokenizer: "cl100k_base",
-  // The same specification: input takes integer[] and integer[][].
+  // From the same specification: input may be integer[] or integer[][].
   token_ids: "native",
   // Its own SDKs request base64 if the user names no format: openai-python, resources/embeddings.py.
   wire_encoding: "base64",
@@ -82,7 +82,7 @@ const OPENAI_MODELS: readonly CatalogueEntry[] = [
     model: "text-embedding-ada-002",
     facts: {
       ...OPENAI,
-      // One size only: `dimensions` is "only supported in text-embedding-3 and later models".
+      // Only these dimensions: `dimensions` is "only supported in text-embedding-3 and later models".
       dimensions: 1536,
       price: 0.1,
       // "-v2" is what OpenAI answers; "-2" is Azure's (envoyproxy/ai-gateway, its table of model names).
@@ -104,13 +104,13 @@ const OPENROUTER_MODELS = OPENAI_MODELS.map(
   }),
 );
 
-/** What Google says of all of them: ai.google.dev/api/embeddings, ai.google.dev/gemini-api/docs/embeddings. */
+/** Facts of all of them: ai.google.dev/api/embeddings, ai.google.dev/gemini-api/docs/embeddings. */
 const GEMINI = {
   // "at most 100 requests can be in one batch" (geldata/gel#9032)
   max_inputs: 100,
   // A payload may have 4,194,304 bytes (quarkiverse/quarkus-langchain4j#1705); half of it is left for JSON's escapes and other fields.
   max_call_bytes: 2_000_000,
-  // Its vocabulary is not published, and its API takes texts only.
+  // Its vocabulary is not published, and its API accepts only texts.
   token_ids: "decode",
   wire_encoding: "float",
 } as const satisfies KnownFacts;
@@ -132,7 +132,7 @@ const GEMINI_MODELS: readonly CatalogueEntry[] = [
       max_input_tokens: 2048,
       // Shortened vectors are not of unit length; for full ones nothing is documented.
       normalized: true,
-      // At Vertex AI, USD per million tokens (0.025 per million characters); here it was free of charge.
+      // Vertex AI's price, USD per million tokens (0.025 per million characters); here it was free.
       price: 0.1,
       end_of_life: "2026-01-14",
       reply_names: geminiNames("text-embedding-004"),
@@ -168,7 +168,7 @@ const GEMINI_MODELS: readonly CatalogueEntry[] = [
       max_input_tokens: 8192,
       // "gemini-embedding-2 auto-normalizes truncated dimensions".
       normalized: true,
-      // Of text; ai.google.dev/gemini-api/docs/pricing
+      // For text: ai.google.dev/gemini-api/docs/pricing
       price: 0.2,
       reply_names: geminiNames("gemini-embedding-2"),
     },
@@ -200,8 +200,8 @@ for (const entry of CATALOGUE) {
 }
 
 /**
- * What the catalogue knows about a model at a vendor.
- * @param pluginId the `id` of the plugin that speaks to it
+ * The catalogue's facts about a model at a vendor.
+ * @param pluginId the `id` of the vendor's plugin
  * @param model the model's name there, in any accepted spelling
  */
 export function catalogueFacts(pluginId: string, model: string): KnownFacts | undefined {
@@ -209,7 +209,7 @@ export function catalogueFacts(pluginId: string, model: string): KnownFacts | un
 }
 
 /**
- * The entry that a reply's model name means, by the entry's own name or one of its reply names.
+ * The entry for the model name in a reply, by the entry's own name or one of its reply names.
  * A reply that names another entry than the requested one is from the wrong model; an unknown name proves nothing.
  */
 export function catalogueEntryNamed(replyName: string): CatalogueEntry | undefined {

@@ -1,6 +1,6 @@
 /**
- * What a checked routing file becomes: the words that the rest of the gateway is built from. Types only.
- * A new key of schema.ts that something acts on gets its resolved form here, and is filled in by resolve.ts.
+ * The configuration that a checked routing file becomes, from which the rest of the gateway is built. Types only.
+ * A new key of schema.ts gets its resolved form here, filled in by resolve.ts.
  */
 
 import type { Exchange } from "../books/money";
@@ -19,7 +19,7 @@ import type { DialectName } from "./schema-values";
 import type { WorkspaceSection } from "./schema-workspaces";
 
 export interface PostgresConfig {
-  /** With its password. */
+  /** The URL with its password. */
   readonly url: string;
   readonly schema: string;
   readonly maxConnections: number;
@@ -30,23 +30,23 @@ export interface PostgresConfig {
 }
 
 export interface GatewayConfig {
-  /** As the user gave it; undefined for the built-in default. */
+  /** The routing file's path as the user gave it; undefined for the built-in default. */
   readonly file: string | undefined;
   /**
-   * All that were read for it, absolute, each with the state it was read in (src/machine/file-state.ts): the routing file, the
-   * certificates it names, and the files that values came from. A change of one is a reason to read it again.
+   * The absolute paths of all files that were read for it, each with its state then (src/machine/file-state.ts): the routing file,
+   * certificates, and files with values. If one changes, the configuration is read again.
    */
   readonly files: ReadonlyMap<string, string>;
-  /** Absolute: relative paths start here. The file's folder, else the current one. */
+  /** The absolute path from which relative paths start: the file's folder, or the current one. */
   readonly folder: string;
   readonly server: {
     readonly host: string;
     readonly port: number;
     readonly dialect: DialectName;
     readonly policies: PolicyOverrides;
-    /** A key of `models`, or an id that a pattern there takes; undefined: a request must name its model. */
+    /** A key of `models`, or an id that matches a pattern there; undefined: requests must name their model. */
     readonly default_model: string | undefined;
-    /** Undefined: no web page of another site may call. */
+    /** Undefined: web pages of other sites may not call the gateway. */
     readonly cors: { readonly origins: readonly string[] } | undefined;
     readonly deadline_ms: number;
     readonly max_attempts: number;
@@ -57,15 +57,15 @@ export interface GatewayConfig {
     readonly send_timeout_ms: number;
     readonly max_unsent_mb: number;
     readonly max_body_memory_mb: number;
-    /** Of one body, as the whole gateway takes it, however many processes share it. */
+    /** The limit for one body, computed for the whole gateway, however many processes share its memory. */
     readonly max_body_mb: number;
     /** Undefined: plain HTTP. */
     readonly tls: CertificateAndKey | undefined;
-    /** Copies that share the port, `auto` counted out: 1 is no copy, but the process itself. */
+    /** Processes that share the port, with `auto` resolved. 1: the process itself, without copies. */
     readonly processes: number;
   };
   readonly database: {
-    /** SQLite's file, or ":memory:"; with PostgreSQL, what the names of this machine's own files begin with. */
+    /** SQLite's file, or ":memory:"; with PostgreSQL, the path that the names of this machine's own files begin with. */
     readonly path: string;
     readonly durability: "process" | "power";
     /** Undefined: SQLite. */
@@ -75,17 +75,17 @@ export interface GatewayConfig {
   readonly log: LogSettings;
   /** Undefined: no traces. */
   readonly tracing: TracingSettings | undefined;
-  /** With a `jwt` the mode is never "auto": the door is never open where tokens are asked for. */
+  /** With a `jwt` the mode is never "auto": a gateway that accepts tokens is never open without them. */
   readonly auth: {
     readonly mode: "auto" | "keys" | "open";
     readonly jwt: ConfiguredJwt | undefined;
-    /** Of a first key, in small hexadecimal digits. */
+    /** The hash of the first key, in lower-case hexadecimal digits. */
     readonly bootstrapKeySha256: string | undefined;
   };
   readonly cache: CacheSection | false;
-  /** Undefined: this machine has nothing in common with others. */
+  /** Undefined: this machine shares nothing with others. */
   readonly shared: SharedConfig | undefined;
-  /** Undefined: there are no batches. */
+  /** Undefined: batches are disabled. */
   readonly batchFiles: ConfiguredFiles | undefined;
   readonly money: Exchange & {
     readonly unpriced: "refuse" | "allow";
@@ -93,22 +93,22 @@ export interface GatewayConfig {
   };
   /** Undefined: spaces are not measured. */
   readonly spaceProbe: { readonly every_ms: number } | undefined;
-  /** Carried with the routing file. */
+  /** Reference vectors from the routing file. */
   readonly spaceFingerprints: readonly Fingerprint[];
   readonly workspaceDefaults: WorkspaceSection;
   readonly providers: ReadonlyMap<string, ConfiguredProvider>;
-  /** The JSON Schema of routing files, for editors: made when it is asked for. */
+  /** The JSON Schema of routing files, for editors; made on demand. */
   readonly fileSchema: () => Readonly<Record<string, unknown>>;
   /** By id or pattern, in the file's order. */
   readonly models: ReadonlyMap<string, ConfiguredModel>;
 }
 
-/** Addresses of Valkey or Redis servers, with what is secret in them. */
+/** URLs of Valkey or Redis servers, including their passwords. */
 export interface SharedConfig {
   readonly limits: string | undefined;
   readonly cache: string | undefined;
   readonly name: string;
-  /** Undefined: the password of the server that the vectors lie on. */
+  /** Undefined: the password of the server with the vectors is used. */
   readonly secret: string | undefined;
   readonly machines: number;
 }
@@ -122,61 +122,61 @@ export interface ConfiguredFiles {
   readonly expireAfterMs: number;
 }
 
-/** `connection`: how the issuer's keys are fetched. */
+/** `connection`: for fetching the issuer's keys. */
 export type ConfiguredJwt = JwtSection & { readonly connection?: ConnectionOptions };
 
 export interface ConfiguredProvider {
   readonly name: string;
   readonly provider: Provider;
-  /** The plugin's own keys, checked against its schema, defaults applied. Not to be opened while variables are missing. */
+  /** The plugin's own keys, checked against its schema, with defaults. The provider must not be opened while variables are missing. */
   readonly options: unknown;
   readonly timeout_ms: number;
-  /** Its models are asked once when the gateway starts. */
+  /** Its models are called once when the gateway starts. */
   readonly warm: boolean;
   readonly retries: number;
   readonly concurrency: number;
   readonly max_queue: number;
-  /** Of the plugin's `serverFields`, those that callers may send. */
+  /** Those of the plugin's `serverFields` that callers may send. */
   readonly allow_fields: readonly string[];
-  /** Undefined: requests share no calls. */
+  /** Undefined: requests do not share calls. */
   readonly coalesce_ms: number | undefined;
-  /** Undefined: as to everybody. */
+  /** Undefined: the usual settings. */
   readonly connection: ConnectionOptions | undefined;
-  /** Variables of the environment that this provider needs and that are unset: its models are not served. */
+  /** Environment variables that this provider needs and that are not set: its models are not served. */
   readonly missing_variables: readonly string[];
 }
 
 export interface ConfiguredModel {
   readonly id: string;
-  /** Another key of `models`, or an id that a pattern there takes. */
+  /** Another key of `models`, or an id that matches a pattern there. */
   readonly alias_of: string | undefined;
-  /** false: known, but it cannot embed; it has no routes. */
+  /** false: the model is known, but cannot embed; it has no routes. */
   readonly embeddings: boolean;
   readonly space: string | undefined;
   readonly on_drift: "stop" | "warn";
   readonly agreement_min: number;
   readonly unmeasured: "serve" | "refuse";
-  /** Asked once when the gateway starts. */
+  /** The model is called once when the gateway starts. */
   readonly warm: boolean;
-  /** Undefined: no request is sent twice. */
+  /** Undefined: no hedging. */
   readonly hedge_after_ms: number | undefined;
-  /** Only what the file itself says. */
+  /** Only the facts from the file itself. */
   readonly facts: KnownFacts;
   readonly routes: readonly ConfiguredRoute[];
 }
 
 export interface ConfiguredRoute {
   readonly provider: string;
-  /** The name at the provider: the model's id where the file gives none. Under a pattern it may hold the `*`. */
+  /** The model's name at the provider; by default the model's id. Under a pattern it may contain the `*`. */
   readonly model: string;
   readonly space: string | undefined;
-  /** Undefined: tried in the order of the routes, not shared out. */
+  /** Undefined: routes are tried in order, without sharing requests among them. */
   readonly weight: number | undefined;
-  /** USD per million input tokens that the provider asks; undefined: the model's price. */
+  /** USD per million input tokens that the provider charges; undefined: the model's price. */
   readonly price: number | undefined;
-  /** Lines of batches go by the provider's own batch service. */
+  /** Lines of batches go to the provider's own batch service. */
   readonly isBatchUpstream: boolean;
-  /** USD per million input tokens of lines that do; undefined: as without a batch. */
+  /** USD per million input tokens of those lines; undefined: the usual price. */
   readonly batchPrice: number | undefined;
 }
 

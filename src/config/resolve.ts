@@ -1,5 +1,5 @@
 /**
- * Last step: a routing file in which nothing is wrong becomes the gateway's configuration, with every default in place.
+ * The last step: turns a valid routing file into the gateway's configuration, with all defaults.
  * The defaults themselves are in the schema.
  */
 import { resolve } from "node:path";
@@ -31,7 +31,7 @@ export interface Checked {
   readonly file: string | undefined;
   readonly files: ReadonlyMap<string, string>;
   readonly folder: string;
-  /** That the gateway may use in all. */
+  /** The memory that the gateway may use in total. */
   readonly memoryBytes: number;
   readonly tls: CertificateAndKey | undefined;
   readonly jwtConnection: ConnectionOptions | undefined;
@@ -83,16 +83,16 @@ export function resolveConfig(checked: Checked): Omit<GatewayConfig, "fileSchema
     keep: keepOf(document.keep),
     log: logOf(document.log),
     tracing: tracingOf(document.tracing),
-    // `auto` would leave the door open until the first key, though the file asks for tokens.
+    // `auto` would leave the gateway open until the first key exists, although the file requires tokens.
     auth: {
       mode: jwt !== undefined && mode === "auto" ? "keys" : mode,
       jwt,
       bootstrapKeySha256: auth.bootstrap_key_sha256?.toLowerCase(),
     },
-    // What callers send is kept only where the file says so.
+    // Vectors of callers' texts are cached only if the file says so.
     cache: document.cache ?? false,
     shared: resolveShared(document.shared),
-    // Beside a server's database there is no place that all machines see: there the folder must be said.
+    // With a database server there is no default folder that all machines see: the file must name one.
     batchFiles: filesOf(document.files, place.url === undefined ? place.path : ":memory:", folder),
     money: {
       creditsPerUsd: document.money?.credits_per_usd ?? MoneySection.properties.credits_per_usd.default,
@@ -132,7 +132,7 @@ function resolveShared(section: SharedSection | undefined): SharedConfig | undef
 const MB = 2 ** 20;
 const DAY_MS = 86_400_000;
 
-/** A database in memory has nothing beside it: then the folder must be said. */
+/** With a database in memory there is no default folder: the file must name one. */
 function filesOf(
   files: RoutingFile["files"] = {},
   databasePath: string,
@@ -157,7 +157,7 @@ function filesOf(
 
 /** 64 MB of text is 2048 inputs of 8192 tokens. */
 const BODY_MB_MAX = 64;
-/** Measured: while it is worked on, a body takes several times its bytes, and its answer takes memory too. */
+/** Measured: while a request is processed, its body takes several times its size, and its answer takes memory, too. */
 const BODY_MEMORY_PART = 1 / 16;
 const BODY_MEMORY_MB_MAX = 1024;
 

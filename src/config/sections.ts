@@ -1,6 +1,6 @@
 /**
- * What the sections beside providers and models mean: which database, who may ask, and how many processes.
- * A rule that looks at two keys at once belongs here; what one key may hold is the schema's.
+ * Rules for sections other than providers and models: the database, authentication, and the number of processes.
+ * A rule about two keys belongs here; rules about a single key belong to the schema.
  */
 import { resolve } from "node:path";
 import { isTimeZone } from "../books/periods";
@@ -11,7 +11,7 @@ import { entriesOf } from "./providers";
 import { readPublicKey } from "./public-key";
 import type { Tree } from "./tree";
 
-/** Which zones there are, is the machine's to know. */
+/** Checks that this machine knows the time zone. */
 export function checkCapTimeZone(tree: Tree, defaults: unknown, problems: Problem[]): void {
   const { cap_time_zone: zone }: { readonly cap_time_zone?: unknown } = Object(defaults);
   if (typeof zone !== "string" || isTimeZone(zone)) return;
@@ -22,13 +22,13 @@ export const UNKNOWN_TIME_ZONE =
   "unknown time zone; expected an IANA name, such as Europe/Berlin or America/New_York";
 
 export interface DatabasePlace {
-  /** SQLite's file, absolute, or ":memory:"; with PostgreSQL, what the names of this machine's own files begin with. */
+  /** SQLite's file, absolute, or ":memory:"; with PostgreSQL, the path that the names of this machine's own files begin with. */
   readonly path: string;
-  /** PostgreSQL's, with its password. */
+  /** PostgreSQL's URL, with its password. */
   readonly url: string | undefined;
 }
 
-/** @returns undefined where it was refused */
+/** @returns undefined if it was refused */
 export function checkDatabase(
   tree: Tree,
   database: unknown,
@@ -40,7 +40,7 @@ export function checkDatabase(
     problems.push(tree.problem("/database", message));
     return undefined;
   };
-  // An address may hold a password: only its scheme is ever shown.
+  // The URL may contain a password: only its scheme is shown.
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]+):/.exec(database)?.[1]?.toLowerCase();
   const expected =
     "expected sqlite:PATH, such as sqlite:./data/embedgate.db, sqlite::memory:, or postgres://USER@HOST/DATABASE";
@@ -57,7 +57,7 @@ export function checkDatabase(
   return { path: path === ":memory:" ? path : resolve(folder, path), url: undefined };
 }
 
-/** What a section says that has no effect with a database that is a server. */
+/** Notes keys that have no effect with a database server. */
 export function noteOnServer(
   tree: Tree,
   sections: Readonly<Record<string, unknown>>,
@@ -81,16 +81,16 @@ function checkAddress(database: string): boolean {
   return address !== null && address.hostname !== "" && address.pathname.length > 1;
 }
 
-/** What a process needs to be one of several: shared ports, and a database that all of them can open. */
+/** What is known about the machine, to decide how many processes can run. */
 export interface Machine {
   readonly cores: number;
-  /** Whether several processes may listen on one port, and the system shares connections out among them. */
+  /** Whether several processes can listen on one port, with connections distributed among them by the system. */
   readonly sharesPorts: boolean;
-  /** That it has, or that its container may use. */
+  /** The memory of the machine or its container. */
   readonly memoryBytes: number;
 }
 
-/** @returns how many processes there are to be, `auto` counted out */
+/** @returns the number of processes, with `auto` resolved */
 export function checkProcesses(
   tree: Tree,
   document: unknown,
@@ -141,7 +141,7 @@ export function checkAuth(tree: Tree, document: unknown, problems: Problem[], no
   }
 }
 
-/** What the tokens' keys come from: an address, or one key in PEM. Neither is shown, since either may be a mistaken paste of a secret. */
+/** Checks the source of the tokens' keys: a URL, or one key in PEM. Neither is shown, as it may be a secret pasted by mistake. */
 function checkSource(tree: Tree, place: string, jwt: object, problems: Problem[], notes: Problem[]): void {
   const { jwks_url, public_key } = Object.fromEntries(entriesOf(jwt));
   if (typeof public_key === "string" && !tree.missing.has(below(place, "public_key"))) {

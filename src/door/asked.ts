@@ -1,6 +1,6 @@
 /**
- * What a wire learns of a request at its own path, and what it says where no embeddings are made.
- * What a new wire needs to know is a member of `Asked` (src/dialects/wire.ts), filled in here.
+ * What a wire learns about a request to one of its paths, and the answers of paths that do not embed.
+ * If a new wire needs to know more, add a member to `Asked` (src/dialects/wire.ts), and fill it in here.
  */
 import type { Asked, KnownPath, PublicPath, Question, Told } from "../dialects/wire";
 import { Ending } from "../domain/ending";
@@ -10,11 +10,11 @@ import type { Answer } from "../request/embed";
 import { readJsonBody } from "./body";
 import type { BodyPlace } from "./body-memory";
 
-/** Of what asks for no embeddings. */
+/** Limits for bodies of requests other than embeddings. */
 const SMALL_BYTES_MAX = 1024 * 1024;
 const SMALL_BODY_MS = 60_000;
 
-/** @param more what is not in the address */
+/** @param more what is not in the URL */
 export function askedOf(
   { url }: Request,
   more: Pick<Asked, "pattern" | "params" | "policies" | "defaultModel">,
@@ -25,14 +25,14 @@ export function askedOf(
     params,
     policies,
     defaultModel,
-    // Read by few wires.
+    // A getter, as few wires read it.
     get search() {
       return new URL(url).searchParams;
     },
   };
 }
 
-/** With its body, which is small. @param place left once the answer is there */
+/** A request with a small body. @param place released once the body is read and answered */
 export function questionOf(
   request: Request,
   asked: Asked,
@@ -43,7 +43,7 @@ export function questionOf(
   return { ...asked, body: () => smallBodyOf(request, place, outside, mediaTypes) };
 }
 
-/** @throws GatewayError slow_body, and as readJsonBody does */
+/** @throws GatewayError slow_body, or one of readJsonBody's */
 export async function smallBodyOf(
   request: Request,
   place: BodyPlace,

@@ -24,12 +24,12 @@ type BatchPathParts = Pick<
 
 type Respond = (visit: Visit, work: Work) => Promise<Response>;
 
-/** A path that only known callers may use, whose work a graceful shutdown waits for. */
+/** A path for authenticated callers only, whose work a graceful shutdown waits for. */
 type Known = (
   work: (visit: Visit, policies: Policies, caller: Caller, over: Ending) => Said | Promise<Said>,
 ) => Served["handle"];
 
-/** No byte of a file for so long. */
+/** How long an upload may pause. */
 const SILENCE_MS = 60_000;
 const BODY_MS = 600_000;
 const FILES_MAX = 10_000;
@@ -45,7 +45,7 @@ export function batchPaths(respond: Respond, parts: BatchPathParts): readonly Se
         const policies = speak(caller);
         await parts.takeRequest(caller);
         await parts.batches()?.checkFolder(request.method === "POST");
-        // It may take long.
+        // An upload may take long.
         server?.timeout(request, 0);
         const gone = () => ending.abort(new GatewayError("cancelled", "The client closed the connection."));
         if (request.signal.aborted) gone();
@@ -123,7 +123,7 @@ export function batchPaths(respond: Respond, parts: BatchPathParts): readonly Se
 
 const json = (value: object): Said => ({ body: JSON.stringify(value), headers: {} });
 
-/** So that whether there are more is known. */
+/** Reads one more than the page has, to know whether there are more. */
 const oneMore = (page: PageOf): PageOf => ({ ...page, limit: page.limit + 1 });
 
 /** @throws GatewayError invalid */
@@ -138,7 +138,7 @@ function pageOf({ url }: Request, most: number, usual: number) {
   return { search, page };
 }
 
-/** The body as it comes, for as long as it comes. */
+/** The body as it arrives, with the timeouts above. */
 async function* piecesOf(
   { body }: Request,
   over: Ending,
@@ -164,7 +164,7 @@ async function* piecesOf(
   }
 }
 
-/** A whole file, or the one range of it that is asked for: RFC 9110, 14. Any other kind of range is not understood, and all of it is sent. */
+/** A file, or the one range of it that is requested (RFC 9110, 14). Other kinds of ranges are ignored, and the whole file is sent. */
 async function contentOf(
   { headers, method }: Request,
   { files }: Batches,

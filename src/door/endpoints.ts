@@ -1,15 +1,15 @@
 /**
- * Which endpoint an address means: exact paths first, then patterns, those that say most first; and, for APIs that clients call, what people
- * make of a base URL (src/door/base-urls.ts). What stands at an endpoint is in src/door/http.ts.
+ * Finds the endpoint for a URL: exact paths first, then patterns, the most specific first; and for clients' APIs also paths that result from
+ * other forms of the base URL (src/door/base-urls.ts). src/door/http.ts has the endpoints.
  */
 import type { Wire } from "../dialects/wire";
 import { baseUrlsMeantBy } from "./base-urls";
 
 export interface Endpoint {
   readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
-  /** `{model}` takes what may hold slashes, any other `{name}` one step. */
+  /** `{model}` matches text with slashes, any other `{name}` one segment. */
   readonly path: string;
-  /** Of an API that clients call: it is found behind base URLs of other forms, too. */
+  /** The wire, for clients' APIs: these are also found with other forms of the base URL. */
   readonly wire?: Wire;
   readonly when?: ((request: Request) => boolean) | undefined;
 }
@@ -21,8 +21,8 @@ export interface Found<E> {
 
 export interface Endpoints<E> {
   /**
-   * @returns the endpoint; or the methods that the path does answer, with one who answers them; undefined where there is no such path.
-   * HEAD is answered as GET.
+   * @returns the endpoint; or the methods that the path supports, with one of its endpoints; undefined if the path does not exist.
+   * HEAD is handled like GET.
    */
   find(
     request: Request,
@@ -32,12 +32,12 @@ export interface Endpoints<E> {
 interface Pattern<E> {
   readonly endpoint: E;
   readonly pattern: RegExp;
-  /** Characters that are no name's. */
+  /** The number of fixed characters: more of them make a pattern more specific. */
   readonly said: number;
 }
 
 export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E> {
-  // Those with a condition are asked first.
+  // Endpoints with a condition come first.
   const ordered = all.toSorted(
     (one, other) => Number(other.when !== undefined) - Number(one.when !== undefined),
   );
@@ -52,7 +52,7 @@ export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E>
 
   const isMeant = ({ when }: E, request: Request) => when?.(request) ?? true;
 
-  /** All who have the path and mean such a request, one for each method: of several patterns, only those that say most of it. */
+  /** All endpoints for the path and the request, one per method; of several patterns only the most specific. */
   function meantAt(path: string, request: Request): readonly Found<E>[] {
     const exact = fixed.get(path);
     if (exact)
@@ -97,7 +97,7 @@ export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E>
         const meant = there.find((one) => answers(one, request));
         if (meant) return meant;
         near = there;
-        // A path that is right is what was meant, whatever the method.
+        // An existing path is the intended one, even if the method is wrong.
         if (near.length > 0) break;
       }
       const [nearest] = near;
@@ -108,13 +108,13 @@ export function endpointsOf<E extends Endpoint>(all: readonly E[]): Endpoints<E>
   };
 }
 
-/** Origins that are written as `URL` would write them: a gateway has few. */
+/** Whether origins are written as `URL` writes them; a gateway has few. */
 const plainOrigins = new Map<string, boolean>();
 const ORIGINS_MAX = 100;
 
 /**
- * What stands between origin and query, at a tenth of what reading all of it costs. It is the path only where an endpoint is called exactly so:
- * no name of ours has what `URL` would read otherwise.
+ * The text between origin and query, at a tenth of the cost of parsing the URL. It is only used if an endpoint has exactly this path, as our paths
+ * contain nothing that `URL` would change.
  * @returns undefined for an origin that is not plain, such as one without a valid host
  */
 function plainPathOf(url: string): string | undefined {
@@ -124,7 +124,7 @@ function plainPathOf(url: string): string | undefined {
   let isPlain = plainOrigins.get(origin);
   if (isPlain === undefined) {
     isPlain = URL.parse(origin)?.origin === origin;
-    // Callers choose what `Host` says.
+    // Callers choose the header `Host`.
     if (plainOrigins.size >= ORIGINS_MAX) plainOrigins.clear();
     plainOrigins.set(origin, isPlain);
   }
@@ -147,7 +147,7 @@ function compiled(path: string): { readonly pattern: RegExp; readonly said: numb
 const eachUnescaped = (groups: Readonly<Record<string, string>>) =>
   Object.fromEntries(Object.entries(groups).map(([name, text]) => [name, unescaped(text)]));
 
-/** What is no escape stays as it is. */
+/** Unescapes a text; invalid escapes are left unchanged. */
 function unescaped(text: string): string {
   try {
     return decodeURIComponent(text);

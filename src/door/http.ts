@@ -1,6 +1,6 @@
 /**
- * The door: the only file that assembles Elysia. Who asks comes first, then the path's own work; every error leaves in its wire's
- * envelope. A new path of a wire is the wire's own (src/dialects/wires.ts); any other is a line of `own`, with its words in
+ * The HTTP server, the only file that uses Elysia: authenticates the caller, runs the path's handler, and writes errors in the wire's format.
+ * A new path of a wire is part of the wire (src/dialects/wires.ts); any other path is a line of `own`, with its description in
  * src/door/docs/operations.ts.
  */
 import { Elysia } from "elysia";
@@ -38,7 +38,7 @@ export type Door = ReturnType<typeof createDoor>;
 export function createDoor(parts: DoorParts) {
   const { auth, routes, outside, startedAt, underWay, metrics, sending } = parts;
 
-  /** A path that only known callers may use. */
+  /** A path for authenticated callers only. */
   const known =
     (work: (visit: Visit, policies: Policies, caller: Caller) => Answer | Promise<Answer>) => (at: Visit) =>
       respond(at, async (visit, _, speak) => {
@@ -48,7 +48,7 @@ export function createDoor(parts: DoorParts) {
         return work(visit, policies, caller);
       });
 
-  /** Of web pages that may call: none may where the gateway is run from. */
+  /** The origins of web pages that may call; none for the operator's paths. */
   const originsFor = ({ url }: Pick<Request, "url">) => {
     const origins = parts.corsOrigins();
     return origins && !isOfAdmin(URL.parse(url)?.pathname ?? "") ? origins : undefined;
@@ -101,13 +101,13 @@ export function createDoor(parts: DoorParts) {
       isUnread = error.kind === "slow_body";
       await bodyArrived(request, outside);
     }
-    // On a kept connection the client would send its next request to a gateway that ends, or go on with a body that is not read.
+    // Otherwise the client would send its next request to a gateway that shuts down, or the rest of a body that is not read.
     if (underWay.isLeaving() || isUnread) headers.set("connection", "close");
     headers.set("openai-processing-ms", String(Math.round(outside.monotonic() - began)));
     return new Response(sent(body, visit, { gone: visit.request.signal, requestId }), { status, headers });
   }
 
-  /** Only of what is not being sent already. */
+  /** Starts sending a body, unless it is being sent already. */
   function sent(
     body: Said["body"],
     { request, server }: Pick<Visit, "request" | "server">,
@@ -124,19 +124,19 @@ export function createDoor(parts: DoorParts) {
       throw error;
     });
 
-  /** Counted before the key is looked up: what is one too many costs nothing. */
+  /** Requests in flight are counted before the key is looked up, so that one too many costs little. */
   const embeddings = (path: EmbedPath, pattern: string, at: Visit) =>
     respond(at, async ({ request, server, params }, requestId, speak, tell) => {
       let caller: Caller | undefined;
       let isSending = false;
       let leaveMemory = () => {};
-      // Not before: Bun forgets what it does with connections that nothing comes on, once it was told to wait.
+      // Called after the request: once a request has another timeout, Bun forgets the idle timeout of its connection.
       const waitNoLonger = () => server?.timeout(request, parts.idleSeconds);
       try {
         return await underWay.run(async (ending, keep) => {
           const known = await auth.identify(request);
           caller = known;
-          // Bun would cut a slow answer off after 10 s; the request has its own deadline.
+          // Bun would abort a slow answer after 10 s; the request has its own deadline.
           server?.timeout(request, 0);
           const gone = () => ending.abort(clientGone());
           if (request.signal.aborted) gone();
@@ -181,7 +181,7 @@ export function createDoor(parts: DoorParts) {
           };
         });
       } catch (thrown) {
-        // A request without a known caller has no ledger row, only a count.
+        // A request without an authenticated caller has no ledger row, and is only counted.
         if (!caller) {
           const { kind } = asGatewayError(thrown);
           const { status, code } = wordingOf(asGatewayError(thrown), parts.policies());
@@ -194,7 +194,7 @@ export function createDoor(parts: DoorParts) {
       }
     });
 
-  /** Who runs the gateway. A request of anybody else who is known counts against their limit, too. */
+  /** Admits only the operator. Requests of other authenticated callers count towards their rate limit, too. */
   const operatorOf = async (request: Request, speak: Speak) => {
     let counted: Promise<undefined> | undefined;
     try {
@@ -259,7 +259,7 @@ export function createDoor(parts: DoorParts) {
       try {
         const question = questionOf(request, asked, path, place, outside);
         if (path.method === "GET") return await work(question);
-        // Its body and its texts take memory and time, as those of an embedding do.
+        // Its body and texts take memory and time, like those of an embedding.
         return await underWay.run((ending) => unlessAborted(ending, Promise.resolve(work(question))));
       } finally {
         place.leave();
@@ -301,7 +301,7 @@ export function createDoor(parts: DoorParts) {
   });
   const own: readonly Served[] = [
     get("/v1/models", listed, { wire: openaiWire }),
-    // Ids hold slashes (`openai/text-embedding-3-small`), which clients send escaped or not.
+    // Ids contain slashes (`openai/text-embedding-3-small`), which clients send escaped or not.
     get("/v1/models/{model}", shown, { wire: openaiWire }),
     get("/healthz", healthy),
     get("/readyz", (visit) => respond(visit, ready)),
@@ -334,7 +334,7 @@ export function createDoor(parts: DoorParts) {
     return failing(error)({ request, server, wire, params: {} });
   }
 
-  /** Made for the first who asks: most gateways are never asked, and all start sooner without. */
+  /** Made at the first request for it, so that gateways start faster. */
   let documented: Promise<{ handle(request: Request): Response | Promise<Response> }> | undefined;
   function showDocs(visit: Visit): Promise<Response> {
     return respond(visit, async ({ request }) => {
@@ -356,13 +356,13 @@ export function createDoor(parts: DoorParts) {
     });
   }
 
-  // Spelt out: for a handler that hands on all it is given, Elysia copies every answer through a stream.
+  // The members are named, as Elysia copies every answer through a stream if a handler passes on the whole context.
   const visit = ({ request, server }: Pick<Visit, "request" | "server">) => visited(request, server);
   return new Elysia({ normalize: false, handler: { standardHostname: parts.isTls } })
     .onError(({ error, code, request, server }) => {
-      // Bun makes the address of whatever `Host` says.
+      // Bun builds the URL from the header `Host`, which may be invalid.
       if (!URL.canParse(request.url)) return failing(noAddress)({ request, server, params: {} });
-      // Elysia cuts the path out of an address by its length, which with TLS may be wrong: every address is read again.
+      // With a short host Elysia may find no path in the URL (findings/elysia-short-host.sh): the URL is parsed again.
       if (code === "NOT_FOUND") return visited(request, server);
       return failing(asGatewayError(error))({ request, server, params: {} });
     })
@@ -376,7 +376,7 @@ export function createDoor(parts: DoorParts) {
   }
 }
 
-/** Whose bodies those are that need no key: no workspace is called so. */
+/** The owner of bodies of requests without a key; no workspace has this name. */
 const NOBODY = "";
 
 const UNKNOWN_PATH =

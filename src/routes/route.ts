@@ -1,6 +1,6 @@
 /**
- * Step 1: from the model id that was asked for to the route that answers it.
- * Aliases, patterns and the names that providers themselves use are settled here, so that later steps see one route.
+ * The first step of a request: from the requested model id to its route.
+ * Aliases, patterns and the providers' own names are resolved here, so that later steps see one route.
  */
 
 import { ALL_MODELS, mayUse, mayUsePattern, permission } from "../callers/permission";
@@ -20,7 +20,7 @@ export interface ListedModel {
   readonly facts: ModelFacts | undefined;
   readonly embeddings: boolean;
   readonly providerName: string;
-  /** Where its vectors lie, as far as was measured. */
+  /** The embedding space of its vectors, if measured. */
   readonly space: string | undefined;
 }
 
@@ -31,15 +31,15 @@ export interface Routes {
    * @throws GatewayError unknown_model | embeddings_unsupported | provider_not_configured
    */
   resolve(model: string, models?: readonly string[], otherwise?: string): Route;
-  /** The id itself; where the routing file does not have it, the first other name for the model that the caller may use. */
+  /** The id itself; if the routing file does not have it, the first other name for the model that the caller may use. */
   meant(model: string, others?: readonly string[], models?: readonly string[]): string;
-  /** An id, and the one behind it: who may use one of them may use the model. */
+  /** An id, and the id that it is an alias of: a caller who may use either may use the model. */
   namesOf(model: string): readonly string[];
-  /** Where the model's vectors lie, as far as was measured. */
+  /** The embedding space of the model's vectors, if measured. */
   spaceOf(route: Route): string;
-  /** The routes that stand under an id of their own. */
+  /** The routes with an id of their own. */
   named(): readonly Route[];
-  /** Whether the routing file has a provider of that name, configured or not, by which a model is served that the caller may use. */
+  /** Whether the routing file has a provider of that name, configured or not, that serves a model that the caller may use. */
   knowsProvider(name: string, models?: readonly string[]): boolean;
   /** Models that can be named: those without a configured provider, and patterns, are left out. */
   list(): readonly ListedModel[];
@@ -56,11 +56,11 @@ export function buildRoutes(
     const route = id.includes("*") ? undefined : routeOf(entry, id, providers, spaces);
     if (route) exact.set(id, route);
   }
-  // A client that keeps the name an answer gave it (`text-embedding-ada-002-v2`) may ask by it.
+  // A client may use the model name of an answer (`text-embedding-ada-002-v2`) in its next request.
   const byReplyName = new Map<string, string>();
   for (const [id, { facts }] of exact) for (const name of facts.reply_names) byReplyName.set(name, id);
 
-  /** The entry of `models:` that an id leads to: its own, else one that answers to the name, else a pattern's. */
+  /** The entry of `models:` for an id: its own, one with that reply name, or a pattern's. */
   function entryFor(id: string): ConfiguredModel | undefined {
     const own = config.models.get(id) ?? config.models.get(byReplyName.get(id) ?? "");
     if (own) return own;
@@ -68,7 +68,7 @@ export function buildRoutes(
     return pattern === undefined ? undefined : config.models.get(pattern);
   }
 
-  /** The end of a chain of aliases; `check` refused circles. */
+  /** The end of a chain of aliases; `check` refuses circles. */
   function behindAliases(id: string): string {
     let current = id;
     for (
@@ -135,7 +135,7 @@ export function buildRoutes(
     );
   }
 
-  /** The operator sees the variable's name in its log and by 'embedgate check'; callers do not see it. */
+  /** The operator sees the variable's name in the log and with 'embedgate check'; callers do not see it. */
   const notConfigured = (model: string) =>
     new GatewayError(
       "provider_not_configured",
@@ -208,8 +208,8 @@ function* usable(names: Iterable<readonly string[]>, models: readonly string[]):
 }
 
 /**
- * The route of an entry of `models:`, for an id that it takes; undefined where none of its providers is configured.
- * Routes that say a weight and follow one another are one group; every other is a group of its own.
+ * The route of an entry of `models:` for a matching id; undefined if none of its providers is configured.
+ * Consecutive routes with weights form one group; every other route is a group of its own.
  */
 function routeOf(
   entry: ConfiguredModel,
@@ -230,7 +230,7 @@ function routeOf(
     if (!provider) continue;
     const model = nameAt(way.model, entry, id);
     const facts = completeFacts(
-      // One space has one size: the first target that has it gives it for all.
+      // A space has one number of dimensions: that of the first target that has it.
       { dimensions: targets[0]?.facts.dimensions },
       ofTheModelItself(model),
       provider.upstream.describe?.(model),
@@ -270,8 +270,8 @@ function routeOf(
 }
 
 /**
- * Long texts are treated by one limit and one vocabulary at all providers of a model: else one text would have two vectors.
- * @param written what the routing file says of the model
+ * All providers of a model use one limit and one vocabulary for long texts; otherwise one text could have two vectors.
+ * @param written the model's facts in the routing file
  */
 function ofOneModel(targets: readonly Target[], written: KnownFacts): readonly Target[] {
   const limits = targets.flatMap(({ facts }) => facts.max_input_tokens ?? []);
@@ -296,23 +296,23 @@ function ofOneModel(targets: readonly Target[], written: KnownFacts): readonly T
   }));
 }
 
-/** The model's name at a provider: under a pattern, `*` is what the pattern's `*` stood for. */
+/** The model's name at a provider: under a pattern, `*` is replaced by what the pattern's `*` matched. */
 function nameAt(name: string, entry: ConfiguredModel, id: string): string {
   return name === entry.id ? id : name.replace("*", () => starIn(entry.id, id));
 }
 
-/** What a pattern's `*` stands for in an id. */
+/** What a pattern's `*` matches in an id. */
 function starIn(pattern: string, id: string): string {
   const star = pattern.indexOf("*");
   return star === -1 ? "" : id.slice(star, id.length - (pattern.length - star - 1));
 }
 
-/** The name of the space that a model's vectors are in, where the routing file gives none: several names may be one model's. */
+/** The default name of a model's embedding space. Several names may belong to one model. */
 function spaceOf(model: string): string {
   return catalogueEntryNamed(model)?.model ?? model;
 }
 
-/** At all providers, a model's vectors' length, its vocabulary and its prompts are the model's, and so is how much it takes, where that can be counted. */
+/** Facts that are the same at all providers: vocabulary, prompts, whether vectors are normalised, and the token limit if tokens can be counted. */
 function ofTheModelItself(model: string): KnownFacts {
   const { tokenizer, max_input_tokens, normalized, prompts, default_task } =
     catalogueEntryNamed(model)?.facts ?? {};

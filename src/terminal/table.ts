@@ -1,18 +1,18 @@
-/** Rows for people: columns padded to their widest cell, and cut where the terminal is narrower. Programs ask for --json or --csv instead. */
+/** Tables for people: columns are padded to their widest cell, and cut on a narrow terminal. Programs use --json or --csv instead. */
 
 import { visible } from "../domain/control-characters";
 
-/** A number, or text that says so, stands at the right of its column. */
+/** Numbers, and texts with `right`, are aligned to the right. */
 export type Cell = string | number | bigint | { readonly right: string };
 
-/** What of a screen a table needs; a pipe has no width, and nothing is cut. */
+/** The part of a screen that a table needs. A pipe has no width, so nothing is cut. */
 interface Surface {
   readonly columns: number | undefined;
   readonly paint: { readonly bold: (text: string) => string };
 }
 
 const GAP = "  ";
-/** No text is cut shorter: below, a table is as wide as it is. */
+/** Columns of text are not cut below this width, even if the table is then too wide. */
 export const WIDTH_MIN = 8;
 
 /** @param rows the first one is the heading */
@@ -38,7 +38,7 @@ export function table(rows: readonly (readonly Cell[])[], surface?: Surface): st
   return [surface && others.length > 0 ? surface.paint.bold(head) : head, ...others].join("\n");
 }
 
-/** Takes from the widest column of text, again and again, until all fits. Numbers are never cut. */
+/** Shortens the widest column of text repeatedly until the table fits. Numbers are never cut. */
 function narrow(widths: number[], isText: (column: number) => boolean, columns: number): void {
   let over = widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1) - columns;
   while (over > 0) {

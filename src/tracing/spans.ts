@@ -1,6 +1,6 @@
 /**
  * Requests and calls as OpenTelemetry's spans, with the attributes of its conventions for generative AI
- * (https://opentelemetry.io/docs/specs/semconv/gen-ai/). Loaded only where the routing file wants traces.
+ * (https://opentelemetry.io/docs/specs/semconv/gen-ai/). Loaded only if the routing file has `tracing`.
  * A new attribute is a line here, and a member in src/domain/trace.ts. Never a text, never a secret.
  */
 import {
@@ -174,7 +174,7 @@ export function openSpans({ settings, outside, version, process, dropped }: Span
             "embedgate.inputs": inputs,
             "embedgate.cache_hits": cacheHits,
           });
-          // A caller's error is not a server's failure, by the conventions for HTTP.
+          // By the conventions for HTTP, a client's error is not a failure of the server's span.
           fail(span, error ?? undefined, status >= 500);
           span.end(outside.now());
         },

@@ -1,7 +1,7 @@
 /**
  * Makes weights.bin from the model's float32 file: `bun plugins/local/weights/convert.ts model.safetensors weights.bin`.
- * Weights become int8 with one scale for each row, in the order and packing that kernel/portable/ reads; change the two together.
- * The same input gives the same bytes; NOTICE says where the input comes from.
+ * Weights become int8 with one scale per row, in the order and packing that kernel/portable/ reads: change the two together.
+ * The same input gives the same bytes. NOTICE names the source of the input.
  */
 import { createHash } from "node:crypto";
 
@@ -13,7 +13,7 @@ const POSITIONS = 256;
 const HEAD_SIZE = 32;
 /** Every part starts at a multiple of this many bytes, for aligned SIMD loads. */
 const ALIGNMENT = 16;
-/** Outputs side by side in a packed weight matrix, and inputs taken at a time. */
+/** How many outputs are adjacent in a packed weight matrix, and how many inputs of each. */
 const PANEL = 16;
 const PAIR = 2;
 
@@ -46,14 +46,14 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Numbers of a typed array by index; an index outside it is a bug and throws, and never reads as 0. */
+/** A number of a typed array. @throws Error for an index outside the array, which is a bug and must not read as 0 */
 function at(values: Float32Array | Float64Array | Int8Array, place: number): number {
   const value = values[place];
   if (value === undefined) throw new Error(`Place ${place} is outside a tensor of ${values.length} numbers.`);
   return value;
 }
 
-/** To the nearest integer, halves to the even one. */
+/** Rounds to the nearest integer, halves to the even one. */
 function roundHalfToEven(value: number): number {
   const below = Math.floor(value);
   const rest = value - below;
@@ -67,7 +67,7 @@ interface Quantised {
   readonly scales: Float64Array;
 }
 
-/** Each row to int8 in ±127, by its own largest number. */
+/** Quantises each row to int8 in ±127, by its own largest absolute value. */
 function quantiseRows(weights: Float32Array, rows: number, columns: number): Quantised {
   const values = new Int8Array(rows * columns);
   const scales = new Float64Array(rows);
@@ -133,7 +133,7 @@ function joined(tensors: readonly Float32Array[]): Float32Array {
   return all;
 }
 
-/** weights.bin's bytes from those of model.safetensors. Throws when the input is another file. */
+/** Converts the bytes of model.safetensors to those of weights.bin. @throws Error if the input is another file */
 export function convert(file: ArrayBuffer): Uint8Array {
   if (sha256(new Uint8Array(file)) !== MODEL_SHA256) {
     throw new Error(`This is not the model.safetensors that NOTICE names (sha256 ${MODEL_SHA256}).`);
@@ -151,7 +151,7 @@ export function convert(file: ArrayBuffer): Uint8Array {
   const { values, scales } = quantiseRows(words, words.length / HIDDEN, HIDDEN);
   parts.add(values);
   parts.add(Float32Array.from(scales));
-  // Every text is of token type 0, so that its embedding can be added to the positions once and for all.
+  // All texts have token type 0, so its embedding is added to the positions here.
   const tokenType = model.tensor("embeddings.token_type_embeddings.weight");
   const positions = model.tensor("embeddings.position_embeddings.weight").slice(0, POSITIONS * HIDDEN);
   parts.add(positions.map((value, i) => value + at(tokenType, i % HIDDEN)));
@@ -161,7 +161,7 @@ export function convert(file: ArrayBuffer): Uint8Array {
     const name = `encoder.layer.${layer}`;
     const queryKeyValue = (kind: "weight" | "bias") =>
       joined(["query", "key", "value"].map((part) => model.tensor(`${name}.attention.self.${part}.${kind}`)));
-    // Attention divides query · key by √32. In the query's scales and biases that costs nothing, in the kernel 256² divisions a head.
+    // Attention divides query · key by √32. Here that costs nothing; in the kernel it would be 256² divisions per head.
     parts.addLinear(queryKeyValue("weight"), queryKeyValue("bias"), (row) =>
       row < HIDDEN ? HEAD_SIZE ** -0.5 : 1,
     );

@@ -1,15 +1,15 @@
 /**
- * The embedding models on Amazon Bedrock. Sizes and lengths: docs.aws.amazon.com/bedrock/latest/userguide, model-parameters-titan-embed-text,
+ * The embedding models on Amazon Bedrock. Dimensions and limits: docs.aws.amazon.com/bedrock/latest/userguide, model-parameters-titan-embed-text,
  * titan-multiemb-models, model-parameters-embed-v3, …-embed-v4; docs.aws.amazon.com/nova/latest/userguide/embeddings-schema.html. Prices:
- * aws.amazon.com/bedrock/pricing, us-east-1. A new model is an entry of MODELS; what holds for all of them is in BEDROCK.
+ * aws.amazon.com/bedrock/pricing, us-east-1. To add a model, add an entry to MODELS; facts of all models are in BEDROCK.
  */
 import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
 
 const BEDROCK = {
-  // InvokeModel's body may have 25,000,000 bytes; JSON's escapes take room too.
+  // The body of InvokeModel may have 25,000,000 bytes; JSON's escapes need room, too.
   max_call_bytes: 10_000_000,
-  // None of the vocabularies is published; each model itself refuses texts that are too long.
+  // The vocabularies are not published; the models refuse texts that are too long.
   uncounted: "send",
   token_ids: "decode",
   wire_encoding: "float",
@@ -30,7 +30,7 @@ const COHERE: KnownFacts = {
   embedding_types: ["int8", "uint8", "binary", "ubinary"],
 };
 
-/** By the id of the identical model there. */
+/** Ids of identical models. */
 const SAME_AS: Readonly<Record<string, string>> = {
   "amazon.titan-embed-g1-text-02": "amazon.titan-embed-text-v1",
   "cohere.embed-english-v3": "embed-english-v3.0",

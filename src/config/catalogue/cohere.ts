@@ -1,6 +1,6 @@
 /**
- * Cohere's embedding models. Sizes and lengths: docs.cohere.com/docs/cohere-embed; the models of version 2 were shut down on 4 April 2026.
- * A new model is an entry; what holds for all of them is in COHERE.
+ * Cohere's embedding models. Dimensions and limits: docs.cohere.com/docs/cohere-embed; the models of version 2 were shut down on 4 April 2026.
+ * To add a model, add an entry; facts of all models are in COHERE.
  */
 import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
@@ -10,7 +10,7 @@ const COHERE = {
   max_inputs: 96,
   // Their length is not documented, only that cosine, dot product and Euclidean distance all work.
   normalized: true,
-  // Its vocabularies are published, but not included here: with `truncate: NONE` it refuses texts that are too long itself.
+  // Its vocabularies are published, but not included here: with `truncate: NONE` it refuses texts that are too long.
   uncounted: "send",
   token_ids: "decode",
   wire_encoding: "float",
@@ -26,12 +26,12 @@ interface Model {
   readonly tokens: number;
   /** USD per million tokens. */
   readonly price: number;
-  /** Amazon's name for it. */
+  /** Amazon's name of the model. */
   readonly amazons?: string;
 }
 
 const MODELS: readonly Model[] = [
-  // docs.cohere.com/docs/cohere-embed and cohere.com/pricing, by developersdigest.tech/models/embeddings/cohere-embed-v5-0-fast.
+  // docs.cohere.com/docs/cohere-embed and cohere.com/pricing, as quoted by developersdigest.tech/models/embeddings/cohere-embed-v5-0-fast.
   {
     model: "embed-v5.0-pro",
     dimensions: 2048,
@@ -55,7 +55,7 @@ const MODELS: readonly Model[] = [
     tokens: 128_000,
     price: 0.12,
   },
-  // Version 3: the price of 2023, which cohere.com/pricing no longer lists; some price lists have 100 for the last, a slip for 0.1.
+  // Version 3: the price of 2023, which cohere.com/pricing no longer lists; some price lists have 100 for the last, which should be 0.1.
   {
     model: "embed-english-v3.0",
     amazons: "cohere.embed-english-v3",
@@ -85,7 +85,7 @@ export const COHERE_MODELS: readonly CatalogueEntry[] = MODELS.map(
       ...(sizes ? { dimensions_allowed: [...sizes] } : {}),
       max_input_tokens: tokens,
       price,
-      // The reply names no model; the prefixed name is used by routers of many vendors.
+      // Replies do not name the model; the prefixed name is used by routers of many vendors.
       reply_names: [`cohere/${model}`, ...(amazons === undefined ? [] : [amazons])],
     } satisfies KnownFacts,
   }),

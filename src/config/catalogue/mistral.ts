@@ -1,6 +1,6 @@
 /**
  * Mistral AI's embedding models: docs.mistral.ai/capabilities/embeddings, mistral.ai/pricing.
- * A new model is an entry; what holds for all of them is in MISTRAL.
+ * To add a model, add an entry; facts of all models are in MISTRAL.
  */
 import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
@@ -10,9 +10,9 @@ const MISTRAL = {
   max_inputs: 256,
   // "Input id 0 has 9000 tokens, exceeding max 8192 tokens."
   max_input_tokens: 8192,
-  // 65,286 pass and 66,960 do not: measured on 19 July 2026 (garrytan/gbrain#3001). A call that is too large is halved.
+  // 65,286 are accepted and 66,960 are not: measured on 19 July 2026 (garrytan/gbrain#3001). A call that is too large is halved.
   max_call_tokens: 65_536,
-  // It truncates nothing, and refuses texts that are too long itself.
+  // It never truncates, and refuses texts that are too long.
   uncounted: "send",
   // Users report unit vectors; nothing is known about shortened ones.
   normalized: true,
@@ -27,7 +27,7 @@ export const MISTRAL_MODELS: readonly CatalogueEntry[] = [
     written_as: ["mistral-embed-2312"],
     facts: {
       ...MISTRAL,
-      // One size: "This model does not support output_dimension."
+      // Only these dimensions: "This model does not support output_dimension."
       dimensions: 1024,
       price: 0.1,
       reply_names: ["mistral-embed-2312", "mistral/mistral-embed", "mistralai/mistral-embed-2312"],
@@ -39,7 +39,7 @@ export const MISTRAL_MODELS: readonly CatalogueEntry[] = [
     written_as: ["codestral-embed-2505"],
     facts: {
       ...MISTRAL,
-      // docs.mistral.ai/capabilities/embeddings/code_embeddings: 1536 unless said, 3072 at most.
+      // docs.mistral.ai/capabilities/embeddings/code_embeddings: 1536 by default, at most 3072.
       dimensions: 1536,
       dimensions_allowed: { min: 1, max: 3072 },
       price: 0.15,

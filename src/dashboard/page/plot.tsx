@@ -1,5 +1,5 @@
 /**
- * A plot over time (uPlot), with its legend as text, and behind it the same as a table and as CSV: a canvas says nothing to a screen reader.
+ * A plot over time (uPlot) with its legend as text. The same data are available as a table and as CSV, as screen readers cannot read a canvas.
  */
 import { useEffect, useRef } from "preact/hooks";
 import UPlot from "uplot";
@@ -13,7 +13,7 @@ export interface Line {
   readonly values: readonly (number | null)[];
   /** A custom property of the stylesheet: --one to --six, --bad. */
   readonly colour: string;
-  /** Beside its name; left out, its sum or its last point. */
+  /** The text after its name; left out: its sum or its last point. */
   readonly says?: string;
 }
 
@@ -23,7 +23,7 @@ interface Properties {
   readonly times: readonly number[];
   readonly lines: readonly Line[];
   readonly say: (value: number) => string;
-  /** What the legend tells of a line: its last point, its sum. */
+  /** The legend's figure for a line, such as its last point or its sum. */
   readonly total?: (values: readonly (number | null)[]) => string;
 }
 

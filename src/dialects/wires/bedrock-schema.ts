@@ -1,6 +1,6 @@
 /**
- * The requests and answers of Amazon's Titan and Nova, and of Cohere on Bedrock, as TypeBox schemas: the check and the published document come from
- * them. Field names may be camelCase or snake_case. Sources: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html,
+ * The requests and answers of Amazon's Titan and Nova, and of Cohere on Bedrock, as TypeBox schemas for the check and the OpenAPI document.
+ * Field names may be camelCase or snake_case. Sources: docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-titan-embed-text.html,
  * …/model-parameters-embed-v3.html, …/model-parameters-embed-v4.html.
  */
 

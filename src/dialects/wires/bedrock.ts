@@ -1,6 +1,6 @@
 /**
- * Amazon's own words beside OpenAI's: Titan's `inputText`, Cohere's `texts` or Nova's `singleEmbeddingParams`, answered in that shape; or `input`, answered as
- * /v1/embeddings does with further types beside the float. A model of any provider may be asked so, as far as it has what is asked.
+ * Amazon Bedrock's API: requests with Titan's `inputText`, Cohere's `texts` or Nova's `singleEmbeddingParams`, answered in the same format; or with
+ * `input`, answered like /v1/embeddings, with additional types of vectors. It works for models of any provider that support what is requested.
  */
 
 import { GatewayError } from "../../domain/errors";
@@ -39,9 +39,9 @@ export const bedrockWire: Wire = {
       does: "embed",
       method: "POST",
       path: "/model/{model}/invoke",
-      // What Amazon's SDKs make of an endpoint of /v1/aws-bedrock, or of /v1/aws-bedrock/embeddings.
+      // The paths of Amazon's SDKs with the endpoint /v1/aws-bedrock or /v1/aws-bedrock/embeddings.
       aliases: ["/v1/aws-bedrock/model/{model}/invoke", "/v1/aws-bedrock/embeddings/model/{model}/invoke"],
-      // What @aws-sdk/client-bedrock-runtime sends where no contentType is said.
+      // @aws-sdk/client-bedrock-runtime sends this without a contentType.
       mediaTypes: ["application/octet-stream"],
       decode,
       words: {
@@ -124,7 +124,7 @@ function decode(body: unknown, asked: Asked): Decoded {
   };
 }
 
-/** Of an ARN or an inference profile's id: `us.cohere.embed-v4:0` is cohere.embed-v4:0, asked for in several regions. */
+/** The model's id in an ARN or an inference profile's id: `us.cohere.embed-v4:0` is cohere.embed-v4:0 in several regions. */
 function namesMeantBy(model: string): readonly string[] {
   const named = /^arn:[^/]+\/(.+)$/.exec(model)?.[1] ?? model;
   const everywhere = named.replace(/^(us-gov|us|eu|apac|ap|jp|au|ca|sa|me|af|il|mx|global)\./, "");
@@ -146,7 +146,7 @@ function hintFor(model: string): string | undefined {
 
 interface Said<Value> {
   readonly value: Value;
-  /** As the caller wrote it. */
+  /** The field, as the caller wrote it. */
   readonly field: string;
   readonly setting: string;
 }
@@ -154,9 +154,9 @@ interface Said<Value> {
 const isSaid = (value: unknown) => value !== undefined && value !== null;
 
 /**
- * What is said of a setting, by whichever of its spellings.
- * @param setting what the gateway calls it
- * @throws GatewayError invalid where two spellings say different things
+ * The value of a setting, in any of its spellings.
+ * @param setting the gateway's name of it
+ * @throws GatewayError invalid if two spellings have different values
  */
 function said<Value>(
   setting: string,
@@ -187,7 +187,7 @@ function sizeOf(words: AmazonsWords, dimensions: number | undefined): Said<numbe
   });
 }
 
-/** @throws GatewayError invalid where nothing is to be embedded, or it is said twice */
+/** @throws GatewayError invalid if there is no input, or it is given twice */
 function textsOf(
   input: unknown,
   single: readonly (Said<string> | undefined)[],
@@ -208,11 +208,11 @@ function textsOf(
 
 interface Shape {
   readonly policies: Policies;
-  /** As the caller asked, float among them or not; undefined where nothing was said. */
+  /** The requested types, with or without float; undefined if none were named. */
   readonly asked: readonly AskedType[] | undefined;
 }
 
-/** "embedding … will always be type float"; `embeddingsByType` holds what was asked for, else float. */
+/** "embedding … will always be type float"; `embeddingsByType` has the requested types, or float. */
 function asTitan({ policies, asked = ["float"] }: Shape, result: Result): Script {
   const passages: Passages = [
     '{"embedding":',
@@ -257,14 +257,14 @@ function asCohere(
 
 type Passages = Script["passages"];
 
-/** OpenAI's envelope, with what Amazon's SDKs look for beside it. */
+/** OpenAI's error format, with the fields that Amazon's SDKs read. */
 function withAmazonsWords(error: GatewayError, policies: Policies): string {
   const told = error.kind === "no_key" ? withHint(error) : error;
   const amazons = JSON.stringify({ message: messageWithField(told), __type: exceptionOf(error, policies) });
   return `${encodeError(told, policies).slice(0, -1)},${amazons.slice(1)}`;
 }
 
-/** Where a signature came instead of a key. */
+/** For requests with a signature instead of a key. */
 const withHint = (error: GatewayError) =>
   new GatewayError(
     error.kind,

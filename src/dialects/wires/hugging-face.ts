@@ -1,6 +1,6 @@
 /**
- * The wire of text-embeddings-inference (TEI) and of Hugging Face's feature extraction: `inputs` to a list of lists. Its requests name no
- * model: it is in the path, or is the gateway's default_model. Schemas are in hugging-face-schema.ts.
+ * The API of text-embeddings-inference (TEI) and of Hugging Face's feature extraction: `inputs` to a list of lists. Its requests do not name the
+ * model: it is in the path, or it is the gateway's default_model. Schemas are in hugging-face-schema.ts.
  */
 import { type ErrorKind, GatewayError } from "../../domain/errors";
 import type { Policies } from "../../domain/policies";
@@ -69,7 +69,7 @@ export const huggingFaceWire: Wire = {
       aliases: [
         "/hf-inference/models/{model}/pipeline/feature-extraction",
         "/pipeline/feature-extraction/{model}",
-        // The older Inference API's, which LangChain for Go asks.
+        // The path of the older Inference API, which LangChain for Go uses.
         "/models/{model}",
         "/hf-inference/models/{model}",
       ],
@@ -131,7 +131,7 @@ export const huggingFaceWire: Wire = {
     refused("embed_sparse", "returns sparse embeddings, which are not supported here: use …/embed."),
   ],
   prefixes: ["/tei", "/models", "/hf-inference", "/pipeline"],
-  // Its ids are of the model's own vocabulary, which the gateway may not know.
+  // Its token ids are of the model's own vocabulary, which the gateway may not know.
   policies: { invalid_status: 422, unknown_model_status: 404, token_arrays: "reject" },
   encodeError: (error) =>
     JSON.stringify({
@@ -187,10 +187,10 @@ function decode(body: unknown, asked: Asked): Decoded {
       fields: {
         ...(typeof cut === "string" || cut === false ? { truncate: cut } : {}),
         ...(typeof prompt_name === "string" && { prompt_name }),
-        // true is done here; only a provider can do without.
+        // The gateway normalises; only the provider can return vectors without that.
         ...(normalize === false && { normalize }),
       },
-      // Haystack's embedders always say it: deepset-ai/haystack-core-integrations, huggingface_api.
+      // Haystack's embedders always send it: deepset-ai/haystack-core-integrations, huggingface_api.
       ...(normalize === false && { unasked: ["normalize"] }),
     },
     ignored: [...ignored, ...saidOf({ options, use_cache, use_gpu, wait_for_model })],
@@ -203,7 +203,7 @@ function decode(body: unknown, asked: Asked): Decoded {
   };
 }
 
-/** What clients of other wires send here whose base URL lacks its version, and where they mean to send it. */
+/** Fields of other APIs, whose clients send requests here if their base URL lacks the version, and the right paths. */
 const OTHERS: Readonly<Record<string, string>> = { texts: "/v1/embed or /v2/embed", input: "/v1/embeddings" };
 
 function refuseOthers(body: unknown): void {
@@ -220,7 +220,7 @@ function refuseOthers(body: unknown): void {
 const saidOf = (fields: Readonly<Record<string, unknown>>) =>
   Object.keys(fields).filter((name) => (fields[name] ?? null) !== null);
 
-/** TEI's own answer to it has a type and a status of its own. */
+/** TEI answers an empty text with its own type and status. */
 function refuseEmpty(
   texts: readonly string[],
   nameOf: (place: number) => string,
@@ -252,7 +252,7 @@ function decodeOpenai(body: unknown, asked: Asked): Decoded {
   return decodeEmbeddings({ ...body, model: modelAsked(null, asked, "path wins") }, policies);
 }
 
-/** Of all texts. The answer is up to sixty times as long, and read and written in one turn of the event loop. */
+/** The limit for all texts together. The answer is up to sixty times as long, and is written in one turn of the event loop. */
 const TOKENIZED_BYTES_MAX = 128 * 1024;
 
 async function tokenize(question: Question, gateway: GatewayFacts): Promise<Told> {
@@ -276,7 +276,7 @@ async function tokenize(question: Question, gateway: GatewayFacts): Promise<Told
   return { body: wanted.map((tokens, i) => placedInBytes(tokens, texts[i] ?? "")) };
 }
 
-/** TEI's places are bytes, as those of its tokenizer: huggingface/text-embeddings-inference, core/src/tokenization.rs, and its issue #494. */
+/** TEI's offsets are in bytes, like its tokenizer's: huggingface/text-embeddings-inference, core/src/tokenization.rs, and its issue #494. */
 function placedInBytes(tokens: readonly TextToken[], text: string): TextToken[] {
   let units = 0;
   let bytes = 0;
@@ -289,7 +289,7 @@ function placedInBytes(tokens: readonly TextToken[], text: string): TextToken[] 
   });
 }
 
-/** Clients plan their calls by it. What the gateway does not know of a model is said as TEI's own defaults have it. */
+/** Clients plan their calls with it. For facts that the gateway does not know it returns TEI's defaults. */
 function info(question: Question, gateway: GatewayFacts): Told {
   const asked = modelAsked(null, question, "path wins");
   const { id, max_input_tokens, max_call_tokens } = gateway.model(String(asked));

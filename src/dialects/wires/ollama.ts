@@ -1,6 +1,6 @@
 /**
- * Ollama's wire: /api/embed and the older /api/embeddings, and what its clients ask first (is it there, which version, which models).
- * Schemas are in ollama-schema.ts. A new call of Ollama's is a row of `paths`.
+ * Ollama's API: /api/embed and the older /api/embeddings, and what its clients request first (whether it runs, its version, its models).
+ * Schemas are in ollama-schema.ts. To add a path of Ollama's, add a row to `paths`.
  */
 import { GatewayError } from "../../domain/errors";
 import type { Result } from "../../domain/request";
@@ -15,10 +15,10 @@ import type { Asked, Decoded, GatewayFacts, ModelEntry, Question, Told, Wire } f
 import { messageWithField } from "../with-field";
 import { embedBody, embeddingsBody, SCHEMAS, showBody, UNUSED_FIELDS } from "./ollama-schema";
 
-/** Clients leave out what older servers did not have: the release of Ollama whose calls these are. */
+/** The release of Ollama that is imitated: clients do not use features that older releases lack. */
 const RELEASE = "0.17.4";
 
-/** Ollama's own examples are calls of `curl -d` that say no type. */
+/** Ollama's own examples use `curl -d` without a content type. */
 const AS_CURL_SENDS = ["application/x-www-form-urlencoded"];
 
 export const ollamaWire: Wire = {
@@ -119,7 +119,7 @@ export const ollamaWire: Wire = {
 function decodeEmbed(body: unknown, asked: Asked): Decoded {
   if (typeof body === "object" && body !== null && "input" in body) refuseTokenIds(body.input, "input");
   const { model, input, truncate, dimensions, ...others } = checked(embedBody(), body);
-  // Ollama passes over an empty text that stands alone, and answers no embeddings.
+  // For a single empty text Ollama returns no embeddings.
   const texts = Array.isArray(input) ? input : input ? [input] : [];
   const decoded = decode({ model, texts, truncate, dimensions, isList: Array.isArray(input) }, others, asked);
   return { ...decoded, encode: (result, _, tookMs) => asEmbed(decoded.request.model, result, tookMs) };
@@ -157,7 +157,7 @@ function decode(
   const nameOf = (place: number) => (isList ? `input[${place}]` : "input");
   checkTexts(texts, "input", nameOf, policies);
   const model = modelAsked(said.model, asked, "must agree");
-  // Nothing to embed is no request elsewhere: its model and its caller are looked at anyway.
+  // Elsewhere a request needs an input: this one is only used to check the model and the caller.
   const input = texts.length > 0 ? texts : ["nothing"];
   const { request, ignored } = decodeRequest({ model, input, dimensions }, policies);
   const unused = UNUSED_FIELDS.filter((name) => (others[name] ?? null) !== null);
@@ -169,7 +169,7 @@ function decode(
   };
 }
 
-/** `x` and `x:latest` are one model: "The tag is optional and, if not provided, will default to latest." */
+/** `x` and `x:latest` are the same model: "The tag is optional and, if not provided, will default to latest." */
 function namesAlike(model: string): readonly string[] {
   if (model.endsWith(TAG)) return [model.slice(0, -TAG.length)].filter((name) => name !== "");
   return hasTag(model) ? [] : [model + TAG];
@@ -234,5 +234,5 @@ async function show(question: Question, gateway: GatewayFacts): Promise<Told> {
   };
 }
 
-/** Clients look sizes up behind the architecture's name, whichever it is. */
+/** Clients look sizes up with the architecture's name as a prefix, whatever it is. */
 const ARCHITECTURE = "embedgate";

@@ -1,6 +1,5 @@
 /**
- * All paths of the published document. Those of a wire are described in wire-operations.ts; any other path is an entry here, and a line of
- * `pathsOf`.
+ * All paths of the OpenAPI document. Paths of a wire are described in wire-operations.ts; any other path is an entry here, and a line of `pathsOf`.
  */
 import { type TSchema, Type } from "@sinclair/typebox";
 import { ADMIN_SCHEMAS, ADMIN_TAG } from "../../admin/api/paths";
@@ -85,19 +84,19 @@ const RouteStates = Type.Object(
   { examples: [{ routes: [ROUTE_STATE_EXAMPLE] }] },
 );
 
-/** By the names that `$ref` uses. */
+/** All schemas, by the names that `$ref` uses. */
 export function documentSchemas(policies: Policies): Readonly<Record<string, TSchema>> {
   const ofWires = WIRES.map(({ schemas }) => schemas(policies));
   return Object.assign({}, ...ofWires, { Status, Notices, RouteStates, ...BATCH_SCHEMAS }, ADMIN_SCHEMAS);
 }
 
-/** Of all paths, by the gateway's policies. */
+/** All paths, according to the gateway's policies. */
 export function pathsOf(policies: Policies): Readonly<Record<string, object>> {
   const { listModels, showModel, health, readiness, metrics, notices, routes } = operationsOf(policies);
   const paths: Record<string, object> = {};
   for (const wire of WIRES) {
     for (const path of wire.paths.filter(({ isHidden }) => !isHidden)) {
-      // A path that several wires have is the first's in the document.
+      // If several wires have a path, the document describes that of the first.
       const method = path.method.toLowerCase();
       paths[path.path] = { [method]: wireOperation(wire, path, policies), ...paths[path.path] };
     }
@@ -116,7 +115,7 @@ export function pathsOf(policies: Policies): Readonly<Record<string, object>> {
   };
 }
 
-/** Each once, in the order of the wires. */
+/** The tags, each once, in the order of the wires. */
 const own = [
   BATCH_TAG,
   { name: "models", description: "Models that clients can request." },
