@@ -9,7 +9,7 @@ import { type Query, withQuery } from "./options";
 export interface Address {
   /**
    * Sends a request below the known path, or finds the path first.
-   * @param ask one request to a URL; it throws `wrong_address` where nothing lies there
+   * @param ask makes one request to a URL; it throws `wrong_address` if the API is not there
    */
   reached<Reply>(ask: (url: string) => Promise<Reply>): Promise<Reply>;
   /** For `Upstream.address`; empty where `base_url` already fixes the path. */
@@ -17,8 +17,8 @@ export interface Address {
 }
 
 /**
- * @param usual the path where the API lies unless the address has one @param call the path of the call below it
- * @param headers sent where it is looked for
+ * @param usual the API's path, unless the URL has one @param call the path of the call below it
+ * @param headers to send while looking for it
  */
 export function addressOf(
   host: Pick<Host, "post" | "failure">,

@@ -22,7 +22,7 @@ export interface GivenIdentity {
 export type Way = "managed_identity" | "workload_identity" | "client_secret";
 
 export interface TokenSource {
-  /** @throws failure unauthorized where there is none, unavailable where nobody answers */
+  /** @throws failure unauthorized if there is none, unavailable if nothing answers */
   current(signal: AbortSignal): Promise<string>;
   /** Azure refused the token: the next call to `current` fetches a new one. */
   forget(): void;
@@ -66,7 +66,7 @@ export function identityOptions({ t }: Pick<Host, "t">) {
   };
 }
 
-/** @returns undefined where neither the routing file nor the environment names an identity */
+/** @returns undefined if neither the routing file nor the environment names an identity */
 export function tokenSource(host: Host, given: GivenIdentity): TokenSource | undefined {
   const way = given.identity ?? wayOf(host, given);
   if (way === undefined) return undefined;

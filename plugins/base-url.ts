@@ -11,7 +11,7 @@ export function withVersion(base_url: string, version: string): string {
   return /\/v\d+(?:[a-z]+\d*)?$/.test(trimmed) ? trimmed : `${trimmed}/${version}`;
 }
 
-/** `https://host` alone means the usual path there, `https://host/v1` as most servers that speak OpenAI's wire have it. */
+/** `https://host` alone means the usual path there, `https://host/v1` that of most servers with OpenAI's API. */
 export function withPath(base_url: string, usual: string): string {
   const trimmed = withoutSlash(base_url);
   return new URL(trimmed).pathname === "/" ? trimmed + usual : trimmed;

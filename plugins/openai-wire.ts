@@ -14,7 +14,7 @@ export interface Wire {
   explain(refusal: Posted): Explanation | undefined;
 }
 
-/** A reply's body, and what it says. */
+/** The schema of a reply's body, and how it is read. */
 export function openaiReply(host: Host) {
   const { t } = host;
   // Only what is used, so that a new field in the reply breaks nothing. OpenRouter may leave `index` out, Together `usage`;

@@ -23,7 +23,7 @@ export async function within<Value>(
   }
 }
 
-/** For one of several who wait for the same work: its own signal ends its waiting, and not the work. */
+/** For one of several callers that wait for the same work: its signal ends its own wait, not the work. */
 export function unlessOver<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);

@@ -60,7 +60,7 @@ export function titanImage(host: Host): Family {
       dimensions: 1024,
       dimensions_allowed: [256, 384, 1024],
       max_inputs: 1,
-      // "Max input text tokens – 256": …/userguide/titan-multiemb-models.html; price lists in the wild say 128.
+      // "Max input text tokens – 256": …/userguide/titan-multiemb-models.html; some price lists say 128.
       max_input_tokens: 256,
       normalized: true,
       task_types: [],

@@ -158,7 +158,7 @@ function withoutAccents(text: string): string {
     .replace(ACCENT, unlessNewer(""));
 }
 
-/** Character by character: JavaScript alone would write a final sigma (ς) where the reference writes σ. */
+/** Character by character, as JavaScript writes a final sigma (ς) at the end of a word, and the reference always σ. */
 function lowerCase(text: string): string {
   return text.replaceAll("Σ", "σ").toLowerCase();
 }

@@ -1,5 +1,5 @@
 /**
- * Named counts in memory that several processes may share: what one adds, each of them reads, and none is lost with a process that dies.
+ * Named counts in memory that several processes may share: all of them see every addition, and no count is lost when a process dies.
  * What is counted, and how it is written for Prometheus, is in metrics.ts.
  */
 import { openClaims, wordsFor } from "../machine/claims";
@@ -11,7 +11,7 @@ export class Counter {
 }
 
 export interface Counts {
-  /** Of a name that finds no place any more, nothing is counted. */
+  /** Counts nothing for a new name if all slots are taken. */
   add(name: string, by: number): void;
   /** Like `add`, for what every request counts. */
   addTo(counter: Counter, by: number): void;
@@ -19,7 +19,7 @@ export interface Counts {
   all(): ReadonlyMap<string, number>;
 }
 
-/** A model has some thirty: so there are some hundreds of models. */
+/** A model takes some thirty slots, so there is room for hundreds of models. */
 const PLACES = 8_192;
 /** A name with its length before it. */
 const NAME_BYTES = 256;
@@ -57,7 +57,7 @@ function ownCounts(): Counts {
 const SMALL: readonly bigint[] = Array.from({ length: 1_024 }, (_, number) => BigInt(number));
 
 function sharedCounts(words: BigInt64Array): Counts {
-  // No seed: the names are words of the routing file and of our own.
+  // No seed is needed, as names come from the routing file and from us.
   const { placeOf, values } = openClaims(words.subarray(0, wordsFor(PLACES)));
   const names = words.subarray(wordsFor(PLACES));
   const lengths = new Int32Array(names.buffer, names.byteOffset, (PLACES * NAME_BYTES) / LENGTH_BYTES);

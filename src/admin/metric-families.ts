@@ -1,6 +1,6 @@
 /**
- * The gateway's metrics by name: what Prometheus reads of each. A new one is a row here with its help, and a line in docs/operations.md;
- * what counts it is in metrics.ts. Names and units are as Prometheus asks: seconds and bytes, `_total` on counters.
+ * The gateway's metrics: name, type, help and labels of each. To add one, add a row here, a line to docs/operations.md, and a function that counts
+ * it to metrics.ts. Names and units follow Prometheus' conventions: seconds and bytes, `_total` for counters.
  */
 export interface Family {
   readonly name: string;

@@ -1,6 +1,6 @@
 /**
- * A Worker's entry: performs orders one after another. It must be among the entry points when the executable is built.
- * What it can do is said in work.ts; what ends it is seen by aside.ts, which starts another one.
+ * A Worker's entry point: runs jobs one after another. It must be listed as an entry point in the build of the executable.
+ * work.ts has the kinds of work; if the Worker dies, aside.ts starts another one.
  */
 import { setPriority } from "node:os";
 import { type Order, type Reply, WORK, type WorkName } from "./work";
@@ -16,7 +16,7 @@ if (process.platform === "linux") {
   try {
     setPriority(NICENESS);
   } catch {
-    // Where a sandbox forbids it, the work is done at the usual priority.
+    // If a sandbox forbids that, the work runs at the usual priority.
   }
 }
 

@@ -55,7 +55,7 @@ export interface LedgerRow {
   readonly batch?: string | null;
 }
 
-/** A failed row without the caller's `user` and `metadata`, where they are too large to be kept for nothing. */
+/** A failed row without the caller's `user` and `metadata` if these are large, as the request costs nothing. */
 export function withoutExcess(row: LedgerRow, bytesMax: number): LedgerRow {
   const bytes = Buffer.byteLength(row.user ?? "") + Buffer.byteLength(row.metadata ?? "");
   return bytes > bytesMax ? { ...row, user: null, metadata: null } : row;

@@ -24,8 +24,8 @@ export function bearerOf({ headers }: Pick<Request, "headers">): string | undefi
 }
 
 /**
- * `Bearer KEY`; or `KEY` alone, as a client of Hugging Face's text-embeddings-inference sends it, which today puts its own `Bearer` before the one
- * that its users had to write: run-llama/llama_index, llama-index-embeddings-text-embeddings-inference.
+ * `Bearer KEY`, or `KEY` alone, as a client of Hugging Face's text-embeddings-inference sends it. Its newer versions add `Bearer` to the one that
+ * users had to write: run-llama/llama_index, llama-index-embeddings-text-embeddings-inference.
  */
 function bearerIn(authorization: string | null): string | undefined {
   const said = authorization?.trim();

@@ -22,7 +22,7 @@ export async function health(options: HealthOptions): Promise<number> {
   const url = `${address}${options.ready ? "/readyz" : "/healthz"}`;
   const init = {
     signal: AbortSignal.timeout(WAIT_MS),
-    // Its own certificate is for the name that clients use. Nothing secret is sent.
+    // The gateway's own certificate is for the name that clients use, so it is not checked here. Nothing secret is sent.
     ...(isOwn && { tls: { rejectUnauthorized: false } }),
   };
   let status: number | null = null;

@@ -1,6 +1,6 @@
 /**
- * The routing file's schema: how PostgreSQL is used, where `database` names one. A new key is a member here, of `PostgresConfig`
- * (gateway-config.ts), and is read in src/stores/postgres/.
+ * The routing file's `postgres`: settings for PostgreSQL, if `database` is one. A new key is a line here with its description, and a member of
+ * `PostgresConfig` (gateway-config.ts); it is read in src/stores/postgres/.
  */
 import { type Static, Type } from "@sinclair/typebox";
 import { closed } from "./schema-values";

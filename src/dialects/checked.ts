@@ -6,7 +6,7 @@ import type { TypeCheck } from "@sinclair/typebox/compiler";
 import { GatewayError } from "../domain/errors";
 import { explainBreach } from "./explain";
 
-/** @throws GatewayError invalid, naming the field */
+/** @throws GatewayError invalid, with the field's name */
 export function checked<Schema extends TSchema>(check: TypeCheck<Schema>, body: unknown): Static<Schema> {
   if (check.Check(body)) return body;
   const { field, message } = explainBreach(check, body);

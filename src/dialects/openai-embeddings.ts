@@ -14,7 +14,7 @@ import type { Decoded } from "./wire";
 const TYPE_WORDS = ["output_dtype", "embedding_type"] as const;
 const TYPES: readonly VectorType[] = ["int8", "uint8", "binary", "ubinary"];
 
-/** @throws GatewayError invalid, naming the field */
+/** @throws GatewayError invalid, with the field's name */
 export function decodeEmbeddings(body: unknown, policies: Policies): Decoded {
   const { rest, type, truncation } = furtherWords(body, policies);
   const { request: plain, ignored, sizeField } = decodeRequest(rest, policies);
@@ -52,7 +52,7 @@ const WORDS: ReadonlySet<string> = new Set(FURTHER_WORDS);
 function furtherWords(body: unknown, { unknown_fields, base64 }: Policies): Further {
   if (typeof body !== "object" || body === null || Array.isArray(body) || unknown_fields === "reject")
     return { rest: body };
-  // Of most requests, none.
+  // Most requests have none.
   if (!FURTHER_WORDS.some((name) => Object.hasOwn(body, name))) return { rest: body };
   const named = Object.entries(body);
   const words = new Map<string, unknown>(named.filter(([name]) => WORDS.has(name)));

@@ -1,5 +1,5 @@
 /**
- * OpenAI's answers as TypeBox schemas, with what a dialect's policies add to them: types and the published document come from these.
+ * OpenAI's answers as TypeBox schemas, with additions by a dialect's policies, for the types and the OpenAPI document.
  * Source: openai/openai-openapi. The request is in openai-request.ts.
  */
 import { Type } from "@sinclair/typebox";

@@ -1,6 +1,5 @@
 /**
- * OpenAI's wire: where its API lies here, and what the document says of it. What its requests and answers are is in openai.ts and
- * openai-embeddings.ts.
+ * OpenAI's wire: its paths here, and their texts in the OpenAPI document. openai.ts and openai-embeddings.ts read requests and write answers.
  */
 import { modelAsked } from "./model-path";
 import { encodeError } from "./openai";
@@ -15,7 +14,7 @@ export const openaiWire: Wire = {
       does: "embed",
       method: "POST",
       path: "/v1/embeddings",
-      // What OpenAI's first SDKs asked.
+      // The path of OpenAI's first SDKs.
       aliases: ["/v1/engines/{model}/embeddings"],
       decode: (body, asked) => decodeEmbeddings(inEngine(body, asked), asked.policies),
       words: {

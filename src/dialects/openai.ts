@@ -44,7 +44,7 @@ export interface DecodedRequest extends Pick<Decoded, "request" | "ignored"> {
 
 /**
  * Reads a parsed JSON body as a request.
- * @throws GatewayError invalid, naming the field
+ * @throws GatewayError invalid, with the field's name
  */
 export function decodeRequest(body: unknown, policies: Policies): DecodedRequest {
   if (typeof body !== "object" || body === null || Array.isArray(body)) {

@@ -12,7 +12,7 @@ export interface Divided<Words> {
   readonly rest: Record<string, unknown>;
 }
 
-/** @throws GatewayError invalid, naming the field */
+/** @throws GatewayError invalid, with the field's name */
 export function divided<Words extends TSchema>(
   body: unknown,
   isOwn: (name: string) => boolean,

@@ -11,13 +11,13 @@ export interface PostgresSession {
 }
 
 export interface PostgresClient {
-  /** The one connection. */
+  /** Opens the only connection. */
   reserve(): Promise<PostgresSession>;
   /** Open queries are rejected. */
   close(): Promise<void>;
 }
 
-/** As Bun's `SQL` takes them. */
+/** Options of Bun's `SQL`. */
 export interface PostgresOptions {
   readonly url: string;
   readonly onclose: (cause: unknown) => void;

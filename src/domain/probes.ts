@@ -5,7 +5,7 @@
  */
 export const PROBES_VERSION = 2;
 
-/** In the words that operators read. */
+/** Names of the kinds, which operators see. */
 export type ProbeKind =
   | "plain English"
   | "one word"

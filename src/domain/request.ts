@@ -100,9 +100,9 @@ export interface ConfiguredUpstream {
 }
 
 export interface Coalescing {
-  /** How long a call waits for others to join it. With 0, only calls that come in one turn or wait for a place are joined. */
+  /** How long a call waits for others to join it. With 0, only calls that come in one turn or wait for a slot are joined. */
   readonly windowMs: number;
-  /** Its places do the work themselves: inputs are spread evenly, so that none is idle while another has many. */
+  /** The slots compute the vectors themselves: inputs are distributed evenly, so that no slot is idle while another has many. */
   readonly isSpread: boolean;
 }
 
@@ -112,17 +112,17 @@ export type FieldCheck = (value: unknown) => string | null;
 /** Whether a client waits for this single answer, or for a large piece of work. */
 export type Lane = "interactive" | "bulk";
 
-/** The places at a provider, shared by the lanes. */
+/** The slots for calls at a provider, shared by the lanes. */
 export interface Gate {
   readonly places: number;
-  /** Waits for a place, or rejects with the signal's reason. */
+  /** Waits for a slot, or rejects with the signal's reason. */
   enter(signal: EndSignal, lane: Lane): Promise<void>;
   leave(lane: Lane): void;
   /** So many wait that a further request should be refused. */
   isFull(lane: Lane): boolean;
-  /** Calls that wait for a place. */
+  /** Calls that wait for a slot. */
   waiting(lane: Lane): number;
-  /** Calls that have one. */
+  /** Calls that have a slot. */
   inside(): number;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Waiting that the end of a request cuts short.
+ * Waits that end early when the request ends.
  * Code that waits for another's work uses one of these, so that no request waits past its own deadline.
  */
 import type { EndSignal } from "./ending";

@@ -12,7 +12,7 @@ export interface ValkeyClient {
   /** Settles once it is known whether the server can be reached; never rejects. */
   readonly begun: Promise<void>;
   /**
-   * One command. It is sent at once or not at all: nothing waits here for a connection.
+   * Sends one command at once, or not at all: it does not wait for a connection.
    * @throws RefusedByServer for an error that the server answered; Error if there is no connection, or it broke
    */
   call(command: string, args: readonly Argument[]): Promise<Reply>;

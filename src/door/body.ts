@@ -1,6 +1,6 @@
 /**
- * A request's body, from the wire to a JSON value: size, compression, character set and syntax are settled here.
- * What the JSON means is the dialect's business (src/dialects/).
+ * Reads a request's body to a JSON value: checks size, compression, character set and syntax.
+ * The dialects (src/dialects/) interpret the JSON.
  */
 import type { EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";

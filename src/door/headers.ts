@@ -40,7 +40,7 @@ export function setErrorHeaders(
 
 const REQUEST_ID = /^[\x21-\x7e]{1,200}$/;
 
-/** The id that the caller itself gave the request, where it is one: kept beside ours, in the answer and in the log. */
+/** The caller's own id of the request, if it is valid: it is kept in addition to ours, in the answer and in the log. */
 export function clientRequestId({ headers }: Pick<Request, "headers">): string | undefined {
   const theirs = headers.get("x-request-id");
   return theirs !== null && REQUEST_ID.test(theirs) ? theirs : undefined;

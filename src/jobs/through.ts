@@ -39,7 +39,7 @@ const Failure = Type.Object({
   }),
 });
 
-/** The gateway there may put a prompt before each text: an instruction is a line or two. */
+/** The other gateway may add a prompt to each text: an instruction of a line or two. */
 const PROMPT_BYTES = 256;
 
 /** Longer than a gateway's own deadline, so that the gateway reports the timeout and its reason. */

@@ -69,7 +69,7 @@ function takeName(host: string, port: number): { release(): void } | "taken" {
     return { release: () => guard.stop(true) };
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "EADDRINUSE") return "taken";
-    // A system without such names.
+    // The system does not support such names.
     return { release: () => undefined };
   }
 }

@@ -30,7 +30,7 @@ export interface Announced {
   withdraw(): void;
 }
 
-/** A database in memory has no folder, and its gateway is not found. */
+/** A gateway with a database in memory has no folder, so it cannot be found. */
 export function announce(
   database: string,
   signal: Presence["signal"],

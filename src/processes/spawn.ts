@@ -1,6 +1,6 @@
 /**
- * Starts one copy of this program as a child, with the channel that it is spoken to by. A copy ends by itself when that channel closes.
- * What it is told is in messages.ts; when to start and end one is in supervisor.ts.
+ * Starts one copy of this program as a child process, with a channel for messages. A copy exits when that channel closes.
+ * The messages are in messages.ts; supervisor.ts decides when to start and end copies.
  */
 
 import type { Outside } from "../domain/outside";
@@ -25,8 +25,8 @@ export interface CopyProcess {
 }
 
 /**
- * @param descriptors of what all copies share, in the order of region.ts
- * @param processes that share the cores
+ * @param descriptors file descriptors that all copies share, in the order of region.ts
+ * @param processes how many processes share the cores
  */
 export function spawnCopy(
   handlers: Handlers,
@@ -34,7 +34,7 @@ export function spawnCopy(
   processes: number,
   outside: Pick<Outside, "log">,
 ): CopyProcess {
-  // By its path, so that after an upgrade it is the present file.
+  // By its path, so that after an upgrade the new file is started.
   const program = isExecutable() ? [process.execPath] : [process.execPath, Bun.main];
   const child = Bun.spawn([...program, COPY_COMMAND], {
     // With the fetch limit set from the start, so that it need not re-execute itself.

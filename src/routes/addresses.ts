@@ -10,7 +10,7 @@ import { addressFound, addressMissed, type SpaceNotice } from "../spaces/notices
 
 export interface Addresses {
   notices(): readonly SpaceNotice[];
-  /** Ends what is under way. */
+  /** Cancels calls in flight. */
   close(): Promise<void>;
 }
 

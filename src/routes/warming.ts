@@ -9,7 +9,7 @@ import type { Route, Target } from "../domain/request";
 import type { Measure } from "../spaces/measure";
 
 export interface Warming {
-  /** Ends what is under way. */
+  /** Cancels calls in flight. */
   close(): Promise<void>;
 }
 

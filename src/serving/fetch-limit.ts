@@ -10,7 +10,7 @@ import { openLibc } from "../machine/libc";
 import { isLeftToFetch } from "../network/http-client";
 
 export const FETCHES_VARIABLE = "BUN_CONFIG_MAX_HTTP_REQUESTS";
-/** The most that Bun takes; how many calls there are at once is for each provider's `concurrency`. */
+/** Bun's highest limit; each provider's `concurrency` limits its calls. */
 export const FETCHES_MAX = "65535";
 const FETCHES_USUAL = 256;
 
@@ -19,14 +19,14 @@ export function makeRoomForFetches(config: Pick<GatewayConfig, "providers">): vo
   if (!isExecutable() || process.env[FETCHES_VARIABLE] !== undefined) return;
   if (fetchesAtOnce(config, process.env) <= FETCHES_USUAL) return;
   const variables = Object.entries({ ...process.env, [FETCHES_VARIABLE]: FETCHES_MAX });
-  // The first two are Bun's own, and the name that it gives to what is inside.
+  // The first two arguments are Bun's: the executable, and the name of the script inside.
   startOver(
     [process.execPath, ...process.argv.slice(2)],
     variables.map(([name, value]) => `${name}=${value}`),
   );
 }
 
-/** Comes back where that cannot be done here: the gateway then serves with Bun's limit. */
+/** Returns if the program cannot be restarted here: the gateway then runs with Bun's limit. */
 function startOver(words: readonly string[], variables: readonly string[]): void {
   // Keeps the pointed-to memory from being collected before the call.
   const kept: (Buffer | BigUint64Array)[] = [];
@@ -44,7 +44,7 @@ function startOver(words: readonly string[], variables: readonly string[]): void
   libc?.execve(text(process.execPath), list(words), list(variables));
 }
 
-/** The most that there can be: calls that go by no proxy are on sockets of their own (src/network/), those of the model inside nowhere. */
+/** The most fetches at once: calls without a proxy use our own sockets (src/network/), and the model inside uses no network. */
 export function fetchesAtOnce(
   { providers }: Pick<GatewayConfig, "providers">,
   environment: Readonly<Record<string, string | undefined>>,

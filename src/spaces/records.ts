@@ -21,7 +21,7 @@ export interface RouteRecord {
   /** The lowest over all probe texts. */
   readonly cosine: number;
   readonly cosines: Readonly<Record<string, number>>;
-  /** What probably differs. */
+  /** The probable difference. */
   readonly says: string;
   readonly measuredAt: number;
 }

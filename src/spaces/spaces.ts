@@ -353,7 +353,7 @@ function agreementOf(route: Route, { provider, model, facts }: Target, { measure
   return JSON.stringify([space, agreementMin, measuredAt, provider.configuration?.(model), facts]);
 }
 
-/** For clients that obey `Retry-After`. */
+/** The `Retry-After` while a space is measured. */
 const MEASURE_AGAIN_MS = 10_000;
 
 const notMeasuredYet = ({ id }: Route) =>

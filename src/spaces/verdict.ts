@@ -14,7 +14,7 @@ export interface Comparison {
   readonly byKind: CosineByKind;
   /** The directions agree but the lengths differ: one of the two is not normalised. */
   readonly isOtherLength: boolean;
-  /** What probably differs. */
+  /** The probable difference. */
   readonly says: string;
 }
 

@@ -26,7 +26,7 @@ import { openRecords } from "../spaces/records";
 import type { Stores } from "./stores";
 
 /**
- * @param path a file, made with its folder if absent and readable by nobody else, or ":memory:"
+ * @param path a file, created with its folder if missing and readable only by its owner, or ":memory:"
  * @param aside left out, or without threads: checkpoints run as part of a commit
  * @throws GatewayError database_unavailable
  */

@@ -63,7 +63,7 @@ export interface Stores {
   readonly machines?: Machines;
 }
 
-/** The connection pool of a process, now. */
+/** The current figures of a process's connection pool. */
 export interface ConnectionFigures {
   readonly inUse: number;
   readonly most: number;
@@ -73,7 +73,7 @@ export interface ConnectionFigures {
   readonly longestWaitMs: number;
 }
 
-/** Gateways that serve by the same database. */
+/** Gateways on the same database. */
 export interface Machines {
   /** @param routingFile the hash of the routing file that this gateway uses from now on (machines.ts) */
   serving(routingFile: string): void;

@@ -7,7 +7,7 @@ export interface Token {
   readonly id: number;
   /** U+FFFD if the token is not a whole number of characters. */
   readonly text: string;
-  /** A mark that the model puts around every text. */
+  /** A token that the model adds to every text. */
   readonly special: boolean;
   /** null: it has no position in the text. */
   readonly start: number | null;

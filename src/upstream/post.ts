@@ -81,7 +81,7 @@ async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promis
     // The signal's reason says why: the attempt's timeout, the deadline, or a client that disconnected.
     if (call.signal.aborted) throw call.signal.reason;
     const distrust = untrusted(call.url, cause, "of the provider in the routing file");
-    // Another attempt would meet the same certificate.
+    // A retry would get the same certificate.
     if (distrust !== undefined) throw new GatewayError("wrong_address", distrust, { cause });
     if (isFailedHandshake(cause))
       throw new GatewayError(

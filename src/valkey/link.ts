@@ -29,7 +29,7 @@ export interface Link {
   ): Promise<Value | undefined>;
   /** Whether commands are sent: its circuit breaker is not open. */
   isUp(): boolean;
-  /** Resolves once it is known whether the server answers; after a second at most. */
+  /** Resolves once it is known whether the server answers, after at most a second. */
   readonly begun: Promise<void>;
   close(): void;
 }

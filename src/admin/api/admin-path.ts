@@ -15,7 +15,7 @@ import { bodyAs, queryAs } from "./reading";
 
 export type AdminMethod = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
-/** A schema, and its name in the published document. It has an example. */
+/** A schema, and its name in the OpenAPI document. It has an example. */
 export interface Named<Schema extends TSchema = TSchema> {
   readonly name: string;
   readonly schema: Schema;

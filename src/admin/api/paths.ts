@@ -52,7 +52,7 @@ export const ADMIN_SCHEMAS: Readonly<Record<string, TSchema>> = Object.fromEntri
   ].map(({ name, schema }) => [name, schema]),
 );
 
-/** Its section in the published document. */
+/** Its section in the OpenAPI document. */
 export const ADMIN_TAG = {
   name: "admin",
   description: "For the gateway's operator: with an admin key, or in open mode. See docs/admin-api.md.",

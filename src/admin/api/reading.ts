@@ -65,7 +65,7 @@ function valueIn(schema: TSchema, name: string, texts: readonly string[]): unkno
   return text;
 }
 
-/** @throws GatewayError invalid, naming the field */
+/** @throws GatewayError invalid, with the field's name */
 export function bodyAs<Body extends TSchema>(schema: Body): (body: unknown) => Static<Body> {
   const check = onFirstUse(() => TypeCompiler.Compile(schema));
   return (body) => {

@@ -25,14 +25,14 @@ type Group = SeriesFound["groups"][number];
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const RECENT_MINUTES = 10;
-/** What is usual: the day before the last hour. */
+/** The last hour is compared with the day before it. */
 const USUAL_HOURS = 24;
 
 /** Least number of answers and failures for a notice; fewer may be chance. */
 const ANSWERS_MIN = 5;
 const SLOWER_TIMES = 3;
 const SLOWER_MS_MIN = 250;
-/** Where there is no day before to compare with. */
+/** Used if there is no day before to compare with. */
 const SLOW_MS = 3_000;
 const FAILING_SHARE = 0.1;
 const FASTER_TIMES = 5;

@@ -80,7 +80,7 @@ const MODELS: readonly Model[] = [
     model: "jina-embeddings-v3",
     dimensions: 1024,
     shortens: true,
-    // "exceeds the model's maximum of 8194 tokens", its two marks among them.
+    // "exceeds the model's maximum of 8194 tokens", including two special tokens.
     tokens: 8192,
     normalized: true,
     tasks: [...TEXT_TASKS, "separation"],
@@ -102,7 +102,7 @@ const MODELS: readonly Model[] = [
     tasks: CODE_TASKS,
   },
   {
-    // For texts and images; texts have a task only as queries.
+    // For texts and images; the only task for texts is the query.
     model: "jina-clip-v2",
     dimensions: 1024,
     shortens: true,

@@ -26,7 +26,7 @@ interface Properties<Row> {
   readonly columns: readonly Column<Row>[];
   readonly rows: readonly Row[];
   readonly keyOf: (row: Row) => string;
-  /** What stands where there is no row. */
+  /** Shown if there are no rows. */
   readonly empty: ComponentChildren;
   /** The URL of the same data as CSV; left out: the CSV is made from the shown table. */
   readonly csv?: string | undefined;

@@ -1,5 +1,5 @@
 /**
- * Azure OpenAI's paths: a deployment's name in the path is the model's id, whatever the body says; OpenAI's words and errors otherwise.
+ * Azure OpenAI's paths: the deployment's name in the path is the model's id, whatever the body says. Otherwise the API is OpenAI's.
  * `api-version` is accepted and not read. Source: learn.microsoft.com/azure/ai-foundry/openai/reference.
  */
 import { type TObject, Type } from "@sinclair/typebox";
@@ -43,7 +43,7 @@ export const azureWire: Wire = {
     {
       ...embedding,
       path: "/openai/v1/embeddings",
-      // @ai-sdk/azure's, whose base URL ends in /openai.
+      // For @ai-sdk/azure, whose base URL ends in /openai.
       aliases: ["/openai/embeddings"],
       words: {
         operationId: "azureV1Embeddings",

@@ -1,5 +1,5 @@
 /**
- * Cohere's requests and answers as TypeBox schemas: the check and the published document come from them.
+ * Cohere's requests and answers as TypeBox schemas: the check and the OpenAPI document come from them.
  * Sources: docs.cohere.com/reference/embed, /v1/reference/embed, /reference/list-models; cohere-ai/cohere-developer-experience.
  */
 import { type Static, type TObject, type TSchema, Type } from "@sinclair/typebox";

@@ -1,5 +1,5 @@
 /**
- * Google's request and answers as TypeBox schemas: the check and the published document come from them. Field names may be camelCase or
+ * Google's request and answers as TypeBox schemas: the check and the OpenAPI document come from them. Field names may be camelCase or
  * snake_case, as Google's own JSON may. Source: ai.google.dev/api/embeddings.
  */
 

@@ -1,5 +1,5 @@
 /**
- * Ollama's requests and answers as TypeBox schemas: the checks and the published document come from them.
+ * Ollama's requests and answers as TypeBox schemas: the checks and the OpenAPI document come from them.
  * Source: docs/api.md and api/types.go of ollama/ollama. Errors are `{"error": "…"}`.
  */
 import { type Static, type TSchema, Type } from "@sinclair/typebox";

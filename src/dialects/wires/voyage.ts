@@ -1,6 +1,6 @@
 /**
- * Voyage AI's SDKs, which ask OpenAI's path and read errors from `detail`, which stands beside OpenAI's envelope for them. What they send
- * is read as on /v1/embeddings. Source: github.com/voyage-ai/voyageai-python, api_resources/api_requestor.py.
+ * For Voyage AI's SDKs, which use OpenAI's path and read errors from `detail`: they get that in addition to OpenAI's error. Their requests
+ * are read as on /v1/embeddings. Source: github.com/voyage-ai/voyageai-python, api_resources/api_requestor.py.
  */
 import { Type } from "@sinclair/typebox";
 import { encodeError } from "../openai";
@@ -9,7 +9,7 @@ import { ErrorResponse } from "../openai-schema";
 import type { Wire } from "../wire";
 import { messageWithField } from "../with-field";
 
-/** The one for Python takes its own headers out again before it sends: it looks like any program that uses requests, or aiohttp. */
+/** The SDK for Python removes its own headers before it sends, so it looks like any program that uses requests or aiohttp. */
 function mayBeVoyages(headers: Headers): boolean {
   if (headers.get("x-fern-sdk-name") === "voyageai") return true;
   return /^python-requests\/|\baiohttp\//.test(headers.get("user-agent") ?? "");

@@ -1,6 +1,6 @@
 /**
- * What each error code means and what to do, for the published document and docs/reference.md. A new kind of error (src/domain/errors.ts)
- * whose status and code are new is a row here: a test says when one is missing.
+ * What each error code means and what to do, for the OpenAPI document and docs/reference.md. For a new kind of error (src/domain/errors.ts)
+ * with a new status and code add a row here: a test fails if one is missing.
  */
 
 /** `null` is the code for an error in the request itself, as at OpenAI. */

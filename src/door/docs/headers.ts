@@ -1,5 +1,5 @@
 /**
- * The headers of answers: when each is sent and what it contains, for the published document and docs/reference.md. A new header of
+ * The headers of answers: when each is sent and what it contains, for the OpenAPI document and docs/reference.md. A new header of
  * src/request/headers.ts is a row here: a test reports a missing one.
  */
 

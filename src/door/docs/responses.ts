@@ -1,5 +1,5 @@
 /**
- * Responses and parameters that several paths of the published document share. A status of many paths is an entry here.
+ * Responses and parameters that several paths of the OpenAPI document share. A status of many paths is an entry here.
  */
 import type { Policies } from "../../domain/policies";
 import { ALWAYS, type AnswerHeader, RETRY_AFTER, WITH_RATE_LIMIT } from "./headers";
@@ -49,7 +49,7 @@ export const limited = (fails: Fails) => ({
   headers: { ...REQUEST_HEADERS, ...declared([RETRY_AFTER, ...WITH_RATE_LIMIT]) },
 });
 
-/** Every caller counts against the rate limit, except admins on the paths that only they may use. */
+/** Requests of every caller count towards the rate limit, except those of admins to their own paths. */
 export const KNOWN_ERRORS = { ...keyErrors(fails), 429: limited(fails) };
 export const ADMIN_ERRORS = {
   ...KNOWN_ERRORS,
