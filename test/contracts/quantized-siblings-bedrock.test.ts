@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => open[Symbol.asyncDispose]());
 
 const ask = (body: unknown) => askAt(open, PATH, body);
-/** All requests here are valid, and the published document describes them and their answers. */
+/** All requests here are valid, and the OpenAPI document describes them and their answers. */
 const { BedrockEmbeddingsRequest, BedrockEmbeddingsResponse } = schemasOf(DIALECTS.quantized);
 
 async function sentFor(body: unknown) {

@@ -1,5 +1,5 @@
 /**
- * Where AWS gives credentials, as strict as AWS: its Security Token Service (AssumeRole, AssumeRoleWithWebIdentity), IAM Identity Center
+ * AWS's issuers of credentials, as strict as AWS: its Security Token Service (AssumeRole, AssumeRoleWithWebIdentity), IAM Identity Center
  * (GetRoleCredentials, and its tokens' renewal), a container's address. Sources: docs.aws.amazon.com/STS/latest/APIReference,
  * @aws-sdk/credential-provider-http, @aws-sdk/credential-provider-sso and @aws-sdk/token-providers of @aws-sdk/client-bedrock-runtime 3.1163.0.
  */
@@ -21,9 +21,9 @@ export const SSO = {
 
 export interface Givers {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
-  /** What was asked, in order: an action, or a host and path. */
+  /** The requests, in order: an action, or a host and path. */
   readonly asked: string[];
-  /** Answered with this status instead, as a service that is down. */
+  /** If set, every request gets this status, like from a service that is down. */
   fails: number | undefined;
 }
 

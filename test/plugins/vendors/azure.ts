@@ -1,5 +1,5 @@
 /**
- * Azure OpenAI's two paths before OpenAI's wire: a key in its own header, deployments for models, its words for what is not there.
+ * Azure OpenAI's two paths before OpenAI's wire: a key in its own header, deployments for models, its messages for what does not exist.
  * Sources: Azure/azure-rest-api-specs (inference, 2024-10-21); envoyproxy/ai-gateway's table of reply names; "DeploymentNotFound" and the
  * words for a wrong key as in Significant-Gravitas/AutoGPT#1906 and langchain-ai/langchain#4925.
  */

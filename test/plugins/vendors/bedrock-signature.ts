@@ -1,6 +1,6 @@
 /**
- * Whether a request to Bedrock, or to another of AWS's services, is signed as AWS has it: signed once more by AWS's own signer, from what arrived, and compared.
- * Nothing of the plugin's own signer is used here.
+ * Checks whether a request to Bedrock, or to another of AWS's services, is signed correctly: the received request is signed again by AWS's own
+ * signer, and the two signatures are compared. It uses nothing of the plugin's signer.
  */
 import { createHash, createHmac, type Hash, type Hmac } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";
@@ -48,7 +48,7 @@ interface Keys {
   readonly sessionToken?: string;
 }
 
-/** Undefined where it is right, else the header's word and the message. */
+/** Undefined if it is right, else the header's word and the message. */
 export async function wrongSignature(
   url: string,
   method: string,
@@ -78,7 +78,7 @@ export async function wrongSignature(
   if (["host", "content-type", ...needed].some((name) => !signed.includes(name)))
     return ["InvalidSignatureException", "A header that must be signed is not."];
   const right = await signature(url, method, signed, headers, body, { region, service }, keys);
-  // AWS does tell the canonical text here, every header's value in it.
+  // AWS includes the canonical request here, with all headers' values.
   return right === given
     ? undefined
     : [

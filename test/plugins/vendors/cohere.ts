@@ -1,7 +1,7 @@
 /**
- * Cohere's /v2/embed, as strict as Cohere: no `input_type`, 97 texts, a text too long with `truncate: NONE` are refused in its words.
- * Sources: cohere-openapi.yaml, docs.cohere.com/reference/errors, misbahsy/RAGTune#2, cohere-ai/cohere-python#590 and #614. Words marked
- * "remembered" have no public recording: only their status counts.
+ * Cohere's /v2/embed, as strict as Cohere: no `input_type`, 97 texts, a text too long with `truncate: NONE` are refused with its messages.
+ * Sources: cohere-openapi.yaml, docs.cohere.com/reference/errors, misbahsy/RAGTune#2, cohere-ai/cohere-python#590 and #614. Messages marked
+ * "remembered" have no public recording: only their status is checked.
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";

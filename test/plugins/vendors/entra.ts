@@ -1,5 +1,5 @@
 /**
- * Where Microsoft gives access tokens, as strict as Microsoft: Entra ID's token endpoint, the identity endpoint of App Service and Container
+ * Microsoft's issuers of access tokens, as strict as Microsoft: Entra ID's token endpoint, the identity endpoint of App Service and Container
  * Apps, the metadata service of machines. Sources: learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow,
  * …/azure/app-service/overview-managed-identity (2019-08-01), …/entra/identity/managed-identities-azure-resources/how-to-use-vm-token.
  */
@@ -15,11 +15,11 @@ const LIFE_SECONDS = 3599;
 export interface Entra {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   isToken(token: string): boolean;
-  /** Azure takes none of those that it gave any more. */
+  /** Azure takes none of the issued tokens. */
   revoke(): void;
-  /** What was asked, in order: a host and path. */
+  /** The requests, in order: a host and path. */
   readonly asked: readonly string[];
-  /** Nobody answers. */
+  /** Nothing answers. */
   isDown: boolean;
 }
 

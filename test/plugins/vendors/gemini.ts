@@ -1,8 +1,8 @@
 /**
- * Google's Gemini API as strict as Google: unknown fields, a title without its task, 101 texts, an empty part are refused in its words.
+ * Google's Gemini API as strict as Google: unknown fields, a title without its task, 101 texts, an empty part are refused with its messages.
  * Sources: ai.google.dev/api/embeddings; geldata/gel#9032, quarkiverse/quarkus-langchain4j#1705, lingfengQAQ/webnovel-writer#51,
- * feyninc/chonkie#529, cequence-io/openai-scala-client#109, vectorize-io/hindsight#4001, maximhq/bifrost#7295. Words marked
- * "remembered" have no public recording: only their status counts.
+ * feyninc/chonkie#529, cequence-io/openai-scala-client#109, vectorize-io/hindsight#4001, maximhq/bifrost#7295. Messages marked
+ * "remembered" have no public recording: only their status is checked.
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";
@@ -18,7 +18,7 @@ const FIELDS = ["model", "content", "taskType", "title", "outputDimensionality",
 interface Model {
   readonly dimensions: number;
   readonly tokensMax: number;
-  /** Tells tasks apart by `taskType`; else it passes over them without a word. */
+  /** Tells tasks apart by `taskType`; else it ignores them silently. */
   readonly readsTasks: boolean;
   /** Shortened vectors are of unit length. */
   readonly normalizes: boolean;
@@ -142,7 +142,7 @@ function authorize(headers: Headers): void {
 function embedded(entry: unknown, name: string, model: Model, place: string) {
   if (!isRecord(entry)) throw new Refusal(400, `Invalid value at '${place}'`); // remembered
   refuseUnknown(entry, FIELDS);
-  // In a batch each entry says the model again, and means the same.
+  // In a batch each entry says the model again, and has the same.
   if (entry.model !== `models/${name}` && (place !== "EmbedContentRequest" || entry.model !== undefined))
     throw new Refusal(400, `* ${place}.model: unexpected model name format\n`); // remembered
   const text = textOf(entry.content, place);

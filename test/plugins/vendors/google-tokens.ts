@@ -1,5 +1,5 @@
 /**
- * Where Google gives access tokens: its token endpoint, which checks signature and claims of an assertion as Google does, and the metadata
+ * Google's issuers of access tokens: its token endpoint, which checks signature and claims of an assertion as Google does, and the metadata
  * server of its machines. Sources: developers.google.com/identity/protocols/oauth2/service-account, google-auth-library 10.9.1, gcp-metadata 8.1.2.
  */
 import { generateKeyPairSync, verify } from "node:crypto";
@@ -33,9 +33,9 @@ export const PERSON = {
 export interface TokenGiver {
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   isToken(token: string): boolean;
-  /** Google takes none of those that it gave any more. */
+  /** Google takes none of the issued tokens. */
   revoke(): void;
-  /** What was asked, in order: the endpoint's grant, or the metadata server's path. */
+  /** The requests, in order: the endpoint's grant, or the metadata server's path. */
   readonly asked: readonly string[];
   /** The claims and the header of each assertion. */
   readonly assertions: readonly unknown[];

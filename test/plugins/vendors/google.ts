@@ -1,6 +1,6 @@
 /**
- * What the fakes of Google's two APIs for the same models have alike: google.rpc.Status as it is printed, unknown names, words for tasks.
- * What only one of them refuses stands in gemini.ts or vertex.ts.
+ * What the fakes of Google's two APIs for the same models have in common: google.rpc.Status as it is printed, unknown names, words for tasks.
+ * What only one of them refuses is in gemini.ts or vertex.ts.
  */
 import type { Vendor } from "../conformance";
 
@@ -15,7 +15,7 @@ export const TASK_TYPES = [
   "CODE_RETRIEVAL_QUERY",
 ];
 
-/** Thrown within a fake; `answering` makes Google's answer of it. */
+/** Thrown within a fake; `answering` turns it into Google's answer. */
 export class Refusal extends Error {
   constructor(
     readonly code: number,
@@ -27,7 +27,7 @@ export class Refusal extends Error {
   }
 }
 
-/** The fake's `fetch`. @param answer the body of a good reply; what it throws is the refusal */
+/** The fake's `fetch`. @param answer returns the body of a good reply, or throws a refusal */
 export function answering(answer: (url: string, init: RequestInit) => object): Vendor["fetch"] {
   const headers = { "content-type": "application/json; charset=UTF-8" };
   return async (url, init) => {
@@ -53,7 +53,7 @@ export function refuseUnknown(record: Readonly<Record<string, unknown>>, known: 
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** A size of no more than the model's own, which is meant where none is asked for. @param otherwise what is refused */
+/** The requested dimensions, at most the model's own, which are the default. @param otherwise the refusal */
 export function sizeOf(asked: unknown, whole: number, otherwise: string): number {
   if (asked === undefined) return whole;
   if (typeof asked === "number" && Number.isInteger(asked) && asked > 0 && asked <= whole) return asked;

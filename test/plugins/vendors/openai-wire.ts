@@ -1,7 +1,7 @@
 /**
- * OpenAI's embeddings wire, as strict as OpenAI: what it refuses in the wild is refused here, in its words, and nothing is passed over.
+ * OpenAI's embeddings wire, as strict as OpenAI: what it is known to refuse is refused here, with its messages, and nothing is ignored.
  * Sources: openai/openai-openapi (CreateEmbeddingRequest), recordings in envoyproxy/ai-gateway tests/internal/testopenai/cassettes,
- * OpenDataBox/CrackSQL#27 for the limit of a request. Words marked "remembered" have no public recording: only their status counts.
+ * OpenDataBox/CrackSQL#27 for the limit of a request. Messages marked "remembered" have no public recording: only their status is checked.
  */
 import { countTokens, decode } from "gpt-tokenizer/encoding/cl100k_base";
 import { exactVector } from "../../../plugins/fake";

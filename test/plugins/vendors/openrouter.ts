@@ -53,7 +53,7 @@ class Refusal extends Error {
   }
 }
 
-/** What OpenAI said, as OpenRouter hands it on. */
+/** OpenAI's error, as OpenRouter passes it on. */
 const ofOpenai = (message: string, code: string | null = null) =>
   new Refusal(400, "Provider returned error", {
     raw: JSON.stringify({ error: { message, type: "invalid_request_error", param: null, code } }, null, 2),
@@ -154,7 +154,7 @@ function replyBody(model: string, vectors: readonly IndexedVector[], tokens: num
   return JSON.stringify({ id: "gen-emb-1790000000-x", object: "list", model, data, usage });
 }
 
-/** `user_id` stands beside the error: it is the account's, and nobody else's to know. */
+/** `user_id` is beside the error: it belongs to the account, and must not be shown to others. */
 function errorBody({ status, message, metadata }: Refusal): string {
   return JSON.stringify({ error: { message, code: status, metadata }, user_id: "user_2vJpEi3p0l05bI4nog" });
 }

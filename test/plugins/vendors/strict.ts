@@ -1,11 +1,11 @@
 /**
- * What the fakes of vendors with one address and one key have alike: a request read as strictly as they read it, a refusal in their words.
- * What only one vendor refuses stands in that vendor's fake.
+ * What the fakes of vendors with one address and one key have in common: a request read as strictly as they read it, a refusal with their messages.
+ * What only one vendor refuses is in that vendor's fake.
  */
 import type { Vendor } from "../conformance";
 import { tokensIn } from "./word-tokens";
 
-/** Thrown within a fake; its `fetch` makes the vendor's answer of it. */
+/** Thrown within a fake, whose `fetch` turns it into the vendor's answer. */
 export class Refusal extends Error {
   constructor(
     readonly status: number,
@@ -16,7 +16,7 @@ export class Refusal extends Error {
 }
 
 interface Strict {
-  /** The body of a good reply; what it throws is the refusal. */
+  /** Returns the body of a good reply, or throws a refusal. */
   readonly answer: (url: string, init: RequestInit) => object;
   readonly vectorOf: Vendor["vectorOf"];
   /** The body of a reply with vectors that a test has made. */
@@ -44,7 +44,7 @@ export function strictVendor({ answer, vectorOf, reply, error, indexed }: Strict
 
 export type Json = Readonly<Record<string, unknown>>;
 
-/** The fake's `fetch`. @param answer the body of a good reply; what it throws is the refusal */
+/** The fake's `fetch`. @param answer returns the body of a good reply, or throws a refusal */
 function answering(answer: (url: string, init: RequestInit) => unknown) {
   const headers = { "content-type": "application/json" };
   return async (url: string, init: RequestInit): Promise<Response> => {
@@ -62,7 +62,7 @@ export function bearerOf(init: RequestInit): string | undefined {
   return /^Bearer (\S+)$/.exec(new Headers(init.headers).get("authorization") ?? "")?.[1];
 }
 
-/** The body as an object, or undefined where it is none or does not say that it is JSON. */
+/** The body as an object, or undefined if it is none, or if its content type does not say that it is JSON. */
 export function jsonOf(init: RequestInit): Json | undefined {
   if (!/^application\/json\b/.test(new Headers(init.headers).get("content-type") ?? "")) return undefined;
   const body: unknown = JSON.parse(String(init.body));

@@ -1,7 +1,7 @@
 /**
  * Text Embeddings Inference's /embed with the limits that it starts with: 32 inputs, 2,000,000 bytes, the model's tokens.
  * Sources: huggingface/text-embeddings-inference, router/src/http/server.rs (embed, ErrorType → StatusCode), types.rs (EmbedRequest),
- * core/src/tokenization.rs. A token is a word here, so that a test can say what is too long. "remembered": words without a public source.
+ * core/src/tokenization.rs. A token is a word here, so that a test can say what is too long. "remembered": messages without a public source.
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";
@@ -13,7 +13,7 @@ const TOKENS_MAX = 512;
 const INPUTS_MAX = 32;
 const PAYLOAD_BYTES_MAX = 2_000_000;
 const PROMPTS = ["query", "document", "similarity", "classification", "clustering", "passage"];
-/** serde passes over every other field without a word, and a test must see it. */
+/** serde ignores every other field silently, and a test must see it. */
 const FIELDS = ["inputs", "truncate", "truncation_direction", "prompt_name", "normalize", "dimensions"];
 
 class Refusal extends Error {

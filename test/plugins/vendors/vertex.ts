@@ -1,7 +1,7 @@
 /**
- * Vertex AI as strict as Google: another method than the model's own, 251 instances, a text that may not be cut are refused in its words.
+ * Vertex AI as strict as Google: another method than the model's own, 251 instances, a text that may not be cut are refused with its messages.
  * Sources: cloud.google.com/vertex-ai/generative-ai/docs/model-reference/text-embeddings-api; agentgateway/agentgateway#2968,
- * LangStream/langstream#570, googleapis/python-genai#2050, vercel/ai#15853. Words marked "remembered" have no public recording: only their
+ * LangStream/langstream#570, googleapis/python-genai#2050, vercel/ai#15853. Messages marked "remembered" have no public recording: only their
  * status counts.
  */
 import { exactVector } from "../../../plugins/fake";

@@ -1,8 +1,8 @@
 /**
  * Voyage AI's embeddings endpoint, as strict as Voyage: a field or a value that it does not know, `encoding_format: float` among them, 1001
- * texts, too many tokens in all or in one are refused in its words, its errors in `detail`.
- * Sources: docs.voyageai.com/reference/embeddings-api, ramakay/claude-self-reflect#38, latitude-dev/latitude-llm#3554. Words marked
- * "remembered" have no public recording: only their status counts.
+ * texts, too many tokens in all or in one are refused with its messages, its errors in `detail`.
+ * Sources: docs.voyageai.com/reference/embeddings-api, ramakay/claude-self-reflect#38, latitude-dev/latitude-llm#3554. Messages marked
+ * "remembered" have no public recording: only their status is checked.
  */
 import { exactVector } from "../../../plugins/fake";
 import type { Vendor } from "../conformance";

@@ -1,6 +1,6 @@
 /**
  * What a token is in most fakes: a word, so that a test can say beforehand how many there are. OpenAI's own vocabulary is in openai-wire.ts.
- * What a vendor does with a text too long stands in that vendor's fake.
+ * What a vendor does with a text that is too long is in that vendor's fake.
  */
 export const wordsOf = (text: string) => text.split(/\s+/).filter(Boolean);
 
