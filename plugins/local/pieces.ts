@@ -61,7 +61,7 @@ function refuseUnknownIds(ids: Uint32Array, place: number, tokenizer: Tokenizer)
   return {
     kind: "refused",
     failure: "invalid",
-    message: `The token id ${unknown} is not in this model's vocabulary: ids go from 0 to ${tokenizer.size - 1}, and are of its own WordPiece.`,
+    message: `The token id ${unknown} is not in this model's vocabulary: ids go from 0 to ${tokenizer.size - 1}, in its own WordPiece vocabulary.`,
     about: { input: place, field: "input" },
   };
 }

@@ -80,7 +80,7 @@ export const FAMILIES = {
   sharedOpen: {
     name: "embedgate_shared_circuit_breakers_open",
     type: "gauge",
-    help: "Processes that go on without the shared server, by its use: limits or cache.",
+    help: "Processes that currently work without the shared server, by its use: limits or cache.",
     labels: ["use"],
   },
   limitsDegraded: {
@@ -98,7 +98,7 @@ export const FAMILIES = {
   upstreamCost: {
     name: "embedgate_upstream_cost_usd_total",
     type: "counter",
-    help: "What providers are owed for requests in USD, by the prices of the routes.",
+    help: "Amount owed to providers for requests in USD, at the prices of the routes.",
     labels: ["model"],
   },
   workspaceCost: {
@@ -128,7 +128,7 @@ export const FAMILIES = {
   databaseSize: {
     name: "embedgate_database_size_bytes",
     type: "gauge",
-    help: "Size of the database, without the log beside it; 0: it does not answer.",
+    help: "Size of the database without its write-ahead log; 0: it does not answer.",
     labels: [],
   },
   connectionsInUse: {

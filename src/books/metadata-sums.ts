@@ -38,7 +38,10 @@ export function nameOf(written: string): string {
 
 /** @throws GatewayError invalid if the query does not name exactly one metadata key */
 export function metadataPathOf({ by, metadata_key: key }: SeriesAsked): string {
-  if (by.length > 1) throw new GatewayError("invalid", "'metadata' in 'by' stands alone.", { field: "by" });
+  if (by.length > 1)
+    throw new GatewayError("invalid", "'metadata' in 'by' cannot be combined with other groups.", {
+      field: "by",
+    });
   if (key === undefined)
     throw new GatewayError("invalid", "by=metadata needs 'metadata_key'.", { field: "metadata_key" });
   const path = pathOf(key);

@@ -56,7 +56,7 @@ async function warningOf(use: Use, url: string): Promise<string | undefined> {
     return info instanceof Uint8Array ? policyWarning(use, Buffer.from(info).toString()) : undefined;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return `${addressOf(url)} does not answer: ${reason}. The gateway starts without it, and each machine goes on by itself`;
+    return `${addressOf(url)} does not answer: ${reason}. The gateway starts without it, and each machine works on its own`;
   } finally {
     callOff();
     client.close();

@@ -79,16 +79,13 @@ async function look(options: DoctorOptions, tell: (...found: readonly Finding[])
 async function stored(config: GatewayConfig): Promise<readonly Finding[]> {
   const { database, file } = config;
   if (database.path === ":memory:")
-    return [note("database", "in memory: keys and ledger are gone when the gateway ends")];
+    return [note("database", "in memory: keys and ledger are lost when the gateway stops")];
   const inPostgres = "postgres" in database && database.postgres !== undefined;
   const folder = dirname(database.path);
   const about: Finding[] = [];
   if (inPostgres)
     about.push(
-      note(
-        "database",
-        "in PostgreSQL: back it up with pg_dump; its disk and clock are its own server's to look at",
-      ),
+      note("database", "in PostgreSQL: back it up with pg_dump; check its disk and clock on its server"),
     );
   else about.push(databaseFile(database.path, file), fileSystem(folder));
   about.push(disk(folder));

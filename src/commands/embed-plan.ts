@@ -55,7 +55,7 @@ export async function keptOf(
   const hasBegun = kept.plan !== undefined;
   if (hasBegun && !resume && !dryRun)
     throw new WrongUsage(
-      `--out: a run on ${out} was not finished: --resume goes on with it, --overwrite starts over.`,
+      `--out: a run on ${out} was not finished: --resume continues it, --overwrite starts over.`,
     );
   if (hasBegun && isFinished(paths, output)) {
     await forget(paths);
@@ -95,5 +95,7 @@ export function refuseAnother(kept: Kept, plan: Plan, { journal, vectors }: Path
   if (difference !== undefined)
     throw new WrongUsage(`--resume: this is not the job of ${journal}. ${difference}. ${anew}`);
   if (kept.made && !existsSync(vectors))
-    throw new WrongUsage(`--resume: ${vectors} is gone, and with it what was paid for. ${anew}`);
+    throw new WrongUsage(
+      `--resume: ${vectors} is missing, and with it the vectors that were paid for. ${anew}`,
+    );
 }

@@ -47,7 +47,7 @@ export async function readOptions(
 export function optionProblem({ type, path, schema }: ValueError): string {
   const option = `--option ${path.slice(1)}=…`;
   if (type === ValueErrorType.ObjectAdditionalProperties)
-    return `${option}: the plugin has no such option; known here: ${Object.keys(schema.properties ?? {}).join(", ")}`;
+    return `${option}: the plugin does not have this option; it has: ${Object.keys(schema.properties ?? {}).join(", ")}`;
   const about = schema.description === undefined ? "" : ` (${schema.description})`;
   const isMissing = type === ValueErrorType.ObjectRequiredProperty;
   return `${option}${isMissing ? " is missing;" : ":"} expected ${expected(schema)}${about}`;

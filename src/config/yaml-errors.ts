@@ -5,16 +5,16 @@
 import type { YAMLError } from "yaml";
 
 const WORDS: Readonly<Partial<Record<YAMLError["code"], string>>> = {
-  ALIAS_PROPS: "an alias (*) takes no anchor or tag of its own",
+  ALIAS_PROPS: "an alias (*) cannot have an anchor or tag",
   BAD_ALIAS: "an anchor (&) or alias (*) without a proper name; text that starts with & or * needs quotes",
   BAD_DIRECTIVE: "an unknown directive (%); remove it",
   BAD_DQ_ESCAPE: 'an escape that does not exist; in "…" write a backslash as \\\\, or use single quotes',
   BAD_INDENT:
     "wrong indentation, or a bracket } or ] that is missing: keys of one mapping start in one column",
-  BAD_PROP_ORDER: "an anchor or tag stands in the wrong place: it goes before its value",
+  BAD_PROP_ORDER: "an anchor or tag is in the wrong place: put it before its value",
   BAD_SCALAR_START:
     "a value starts with a character that YAML reserves (such as @, `, |, > or %); put it in quotes",
-  BLOCK_AS_IMPLICIT_KEY: "two keys in one line; put the second in a line of its own, or the value in quotes",
+  BLOCK_AS_IMPLICIT_KEY: "two keys in one line; put the second on its own line, or the value in quotes",
   BLOCK_IN_FLOW: "an indented block inside {…} or […]; use one of the two styles",
   DUPLICATE_KEY: "duplicate key; keep one",
   KEY_OVER_1024_CHARS: "a key of more than 1024 characters; is a quote or a colon missing?",

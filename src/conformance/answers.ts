@@ -113,7 +113,7 @@ export function answersRight(bench: Bench): Check[] {
       },
     },
     {
-      name: "each vector type that describe() names is returned beside float",
+      name: "each vector type that describe() names is returned in addition to float",
       asks: true,
       async run() {
         const { upstream } = open();
@@ -124,11 +124,11 @@ export function answersRight(bench: Bench): Check[] {
           proveReply(subject, reply, texts, upstream, types);
         }
         await upstream.close?.();
-        return types.length === 0 ? "describe() names no vector type beside float" : undefined;
+        return types.length === 0 ? "describe() names no vector type other than float" : undefined;
       },
     },
     {
-      name: "tokens is an integer with a tokensSource, or undefined if nobody counted",
+      name: "tokens is an integer with a tokensSource, or undefined if unknown",
       asks: true,
       async run() {
         const { upstream } = open();
@@ -140,7 +140,7 @@ export function answersRight(bench: Bench): Check[] {
         );
         demand(
           tokens === undefined || (Number.isSafeInteger(tokens) && tokens > 0),
-          `tokens is ${JSON.stringify(tokens)}: expected an integer above zero, or undefined if nobody counted.`,
+          `tokens is ${JSON.stringify(tokens)}: expected an integer above zero, or undefined if unknown.`,
         );
         demand(
           tokensByInput === undefined || addsUp(tokensByInput, tokens, texts),

@@ -115,7 +115,7 @@ export function sendsRight(bench: Bench): Check[] {
         const gone = new Error("the time is over");
         controller.abort(gone);
         await turns();
-        demand(ended, "It goes on after its signal was aborted: pass call.signal to host.post.");
+        demand(ended, "It continues after its signal was aborted: pass call.signal to host.post.");
         const thrown: unknown = await call.catch((reason: unknown) => reason);
         if (thrown !== gone) await failureOf(call);
       },

@@ -29,10 +29,10 @@ export const CAUSES: Readonly<Record<ErrorKind, string>> = {
   unknown_model:
     "The model is not in the routing file, or the workspace may not use it: see 'embedgate models'.",
   unknown_resource: "The Admin API has no key, workspace, request, model or space of that name.",
-  no_such_object: "There is no such file or batch in this workspace, or it has expired.",
+  no_such_object: "The file or batch does not exist in this workspace, or has expired.",
   conflict:
     "The batch has already ended, a batch still uses the file, or the Idempotency-Key was used for a different request.",
-  unknown_path: "There is no such path.",
+  unknown_path: "The path does not exist.",
   wrong_method: "The path takes another method.",
   slow_body: "The client did not send its body in time.",
   too_large: "The body is too large.",
@@ -41,7 +41,7 @@ export const CAUSES: Readonly<Record<ErrorKind, string>> = {
   cancelled: "The client closed the connection before it was answered.",
   too_many_tokens: "The provider takes fewer tokens in a call: set `max_call_tokens` of the model.",
   not_found: `The provider does not know the model: check the route's \`model\` in the routing file.`,
-  wrong_address: `The provider has no such path, or its certificate is not trusted: check \`base_url\` (is /v1 missing, or there twice?) and \`ca\` in ${ROUTING_FILE}.`,
+  wrong_address: `The path does not exist at the provider, or its certificate is not trusted: check \`base_url\` (is /v1 missing, or there twice?) and \`ca\` in ${ROUTING_FILE}.`,
   cut_silently:
     "A text is longer than the server's limit, and it truncates silently: set `long_input` and `max_input_tokens` of the model.",
   no_vector: "The model returns only zeros for a text, such as whitespace.",

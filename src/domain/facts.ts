@@ -104,7 +104,7 @@ export const KnownFacts = Type.Object(
           Type.Literal("ubinary"),
         ]),
         {
-          description: "Vector types that the model offers beside float.",
+          description: "Vector types that the model supports in addition to float.",
         },
       ),
     ),

@@ -88,7 +88,7 @@ export const Policies = Type.Object(
     // What callers learn about the providers behind a model. Callers with an admin's key learn everything.
     provider_names: oneOf(
       ["show", "hide"],
-      "Whether callers are told the provider. hide: no `x-embedgate-provider`, `owned_by` is `embedgate`, and errors leave out the provider's own words; the log has them. A model whose vectors are not in the space it claims gets a space with the provider's name in it: set such a model's `space`.",
+      "Whether callers are told the provider. hide: no `x-embedgate-provider`, `owned_by` is `embedgate`, and errors leave out the provider's message; the log has it. A model whose vectors are not in the space it claims gets a space with the provider's name in it: set such a model's `space`.",
     ),
     prices: oneOf(
       ["cost", "sold", "hide"],
@@ -101,7 +101,7 @@ export const Policies = Type.Object(
     // Headers.
     provider_header: nullable(
       Type.String({ pattern: "^[A-Za-z0-9-]{1,64}$", description: "1 to 64 letters, digits and dashes" }),
-      "A header that forces a provider, beside X-Embedgate-Provider.",
+      "A header that forces a provider, in addition to X-Embedgate-Provider.",
     ),
   },
   {

@@ -20,7 +20,7 @@ export function openCarriedLibrary<const Functions extends Record<string, FFIFun
     memfd_create: { args: ["ptr", "u32"], returns: "i32" },
   }).symbols;
   const file = memfd_create(Buffer.from("embedgate\0"), CLOSE_ON_EXEC);
-  if (file < 0) throw new Error("the system gives no file in memory");
+  if (file < 0) throw new Error("the system does not support files in memory");
   writeSync(file, readFileSync(path));
   // The file stays open: glibc identifies a library by its path. If it were closed, the next library would get the same descriptor and path, and so this code.
   return dlopen(`/proc/self/fd/${file}`, functions).symbols;

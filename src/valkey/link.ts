@@ -76,7 +76,7 @@ export function openLink({ use, client, address, probeKey, outside, failed }: Li
       const about = { use, address };
       if (reason === undefined) outside.log("info", "shared server answers again", about);
       else
-        outside.log("error", "shared server does not answer: this machine goes on without it", {
+        outside.log("error", "shared server does not answer: this machine works without it", {
           ...about,
           reason,
         });

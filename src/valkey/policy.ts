@@ -14,12 +14,12 @@ export function policyWarning(use: Use, info: string): string | undefined {
   if (use === "limits")
     return policy === "noeviction"
       ? undefined
-      : `maxmemory-policy is ${policy}: when memory is full, rate limits are thrown out and begin anew. Set it to noeviction, and give the cache a server of its own (shared.cache)`;
+      : `maxmemory-policy is ${policy}: when memory is full, rate limits are evicted and start again. Set it to noeviction, and use another server for the cache (shared.cache)`;
   if (/lru|lfu/.test(policy)) return undefined;
   // A server without a memory limit never evicts anything, whatever its policy says.
   const isUnbounded = said("maxmemory") === "0";
   const what = isUnbounded
     ? "maxmemory is 0, so that cached vectors take all of the machine's memory"
-    : `maxmemory-policy is ${policy}: when memory is full, ${policy === "noeviction" ? "no new vector is kept" : "vectors in use are thrown out, too"}`;
+    : `maxmemory-policy is ${policy}: when memory is full, ${policy === "noeviction" ? "no new vector is kept" : "vectors in use are evicted, too"}`;
   return `${what}. Set maxmemory, and maxmemory-policy to allkeys-lru${policy === "noeviction" ? ", on a server of the cache's own where limits need noeviction" : ""}`;
 }

@@ -164,7 +164,7 @@ describe.skipIf(!HAS_SERVER)("limits of several machines", () => {
       .filter(({ about }) => Object(about).use === "limits")
       .map(({ message }) => message);
     expect(told).toEqual([
-      "shared server does not answer: this machine goes on without it",
+      "shared server does not answer: this machine works without it",
       "shared server answers again",
     ]);
   });

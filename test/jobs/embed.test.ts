@@ -212,7 +212,7 @@ describe("a job", () => {
     expect(paid).toBeGreaterThan(0);
     expect(paid).toBeLessThan(320);
     const without = await runJob(folder, args);
-    expect([without.code, without.errors]).toEqual([2, expect.stringContaining("--resume goes on with it")]);
+    expect([without.code, without.errors]).toEqual([2, expect.stringContaining("--resume continues it")]);
     const second = await runJob(folder, [...args, "--resume"]);
     expect(second.code).toBe(0);
     expect(provider.paid.slice(before).toSorted()).toEqual(lines.toSorted());

@@ -140,7 +140,7 @@ const BROKEN: readonly (readonly [string, Plugin, check: string, words: string])
     "guesses the tokens",
     changing((reply) => ({ ...reply, tokens: 0.5 })),
     "tokens is an integer",
-    "or undefined if nobody counted",
+    "or undefined if unknown",
   ],
   [
     "asks twice",

@@ -45,7 +45,7 @@ async function opened(fault: Fault = "none"): Promise<Opened> {
   };
 }
 
-const LOST = "shared server does not answer: this machine goes on without it";
+const LOST = "shared server does not answer: this machine works without it";
 const BACK = "shared server answers again";
 
 const REASONS: readonly (readonly [Fault, FailureReason])[] = [

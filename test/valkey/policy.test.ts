@@ -15,7 +15,7 @@ const CASES: readonly (readonly [Use, policy: string, maxmemory: string, warned:
     "limits",
     "allkeys-lru",
     "1000000",
-    "maxmemory-policy is allkeys-lru: when memory is full, rate limits are thrown out",
+    "maxmemory-policy is allkeys-lru: when memory is full, rate limits are evicted",
   ],
   ["cache", "allkeys-lru", "1000000", undefined],
   ["cache", "volatile-lru", "1000000", undefined],
@@ -26,7 +26,7 @@ const CASES: readonly (readonly [Use, policy: string, maxmemory: string, warned:
     "1000000",
     "maxmemory-policy is noeviction: when memory is full, no new vector is kept",
   ],
-  ["cache", "allkeys-random", "1000000", "vectors in use are thrown out, too"],
+  ["cache", "allkeys-random", "1000000", "vectors in use are evicted, too"],
   ["cache", "noeviction", "0", "maxmemory is 0, so that cached vectors take all of the machine's memory"],
 ];
 

@@ -24,7 +24,7 @@ const Entries = {
         }),
         { description: "The latest first." },
       ),
-      next: OrNull(Type.Integer({ description: "`before` of the next page; null: there is none." })),
+      next: OrNull(Type.Integer({ description: "`before` for the next page; null: this is the last." })),
     },
     {
       ...closed,

@@ -135,7 +135,7 @@ export const CREDIT_PATHS: readonly AdminPath[] = [
     method: "PUT",
     path: PATH,
     operationId: "adminSetCredits",
-    summary: "Make a workspace's balance what is said, or take its limit away",
+    summary: "Set a workspace's balance, or remove its limit",
     query: {},
     request: NewBalance,
     answer: Balance,

@@ -11,7 +11,9 @@ const GatewayShape = {
       bun: Type.String(),
       now: Time("The gateway's clock."),
       started_at: Time("Since when the process that answers runs."),
-      is_open: Type.Boolean({ description: "true: nobody needs a key, and only this machine is answered." }),
+      is_open: Type.Boolean({
+        description: "true: no key is needed, and only requests from this machine are answered.",
+      }),
       dialect: Type.String({ description: "That callers speak who have none of their own." }),
       requests_in_flight: Count("In the process that answers."),
       database_bytes: Count("The size of the database's file, without its write-ahead log."),

@@ -62,7 +62,7 @@ const Minting = {
       ),
       admin: Type.Optional(Type.Boolean({ description: "Opens the Admin API, too. Left out: no." })),
       create_workspace: Type.Optional(
-        Type.Boolean({ description: "Creates the workspace if there is none of that name. Left out: no." }),
+        Type.Boolean({ description: "Creates the workspace if it does not exist. Left out: no." }),
       ),
     },
     { ...closed, examples: [{ name: "ci", workspace: "default" }] },

@@ -87,7 +87,7 @@ const Page = {
       next: OrNull(
         Type.String({
           description:
-            "`cursor` of the next page; null: there is none. A page may be short, or empty, and have a next one: of rows that no filter's index leads to, so many are looked at for one answer and no more.",
+            "`cursor` for the next page; null: this is the last. A page may be short or empty and still have a next one, as only a limited number of rows is searched for each page.",
         }),
       ),
       looked_back_to: OrNull(Time("Down to which time all that fits is in the pages so far.")),
@@ -227,7 +227,7 @@ export const REQUEST_PATHS: readonly AdminPath[] = [
       metadata: Type.Optional(
         Type.Array(Type.String({ maxLength: 500 }), {
           maxItems: 8,
-          description: "Only requests whose metadata has KEY=VALUE; given again, all of them.",
+          description: "Only requests whose metadata has KEY=VALUE; if repeated, all of them.",
         }),
       ),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 500, default: 50 })),

@@ -51,7 +51,7 @@ const Errors = Type.Array(
 
 const Group = Type.Object({
   names: Type.Record(Type.String(), Type.String(), {
-    description: "By the names in `by`. Empty where there is one group of all.",
+    description: "The group's values, by the names in `by`. Empty where there is one group of all.",
   }),
   is_rest: Type.Boolean({ description: "All groups beyond `top`, together." }),
   total: Sums,
@@ -67,8 +67,8 @@ const SeriesShape = {
   schema: Type.Object(
     {
       unit: Type.Union([Type.Literal("minute"), Type.Literal("hour"), Type.Literal("day")]),
-      since: Time("From it on."),
-      until: Time("Before it."),
+      since: Time("Start, inclusive."),
+      until: Time("End, exclusive."),
       times: Type.Array(Type.Integer(), {
         description: "The start of each minute, hour or day, in seconds since 1970. None is left out.",
       }),

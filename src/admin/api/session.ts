@@ -15,7 +15,7 @@ const Session = {
     {
       mode: Type.Union([Type.Literal("open"), Type.Literal("key"), Type.Literal("session")], {
         description:
-          "How this request was let in. open: nobody needs a key, and only this machine is answered. key: by an admin key. session: by the cookie.",
+          "How this request was authenticated. open: no key is needed, and only requests from this machine are answered. key: an admin key. session: the cookie.",
       }),
       actor: Type.String({ description: "The name in the audit trail." }),
       key: OrNull(Type.String({ description: "The admin key's id." })),

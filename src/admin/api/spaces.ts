@@ -47,7 +47,7 @@ export const Neighbours = Type.Array(
 const Measured = Type.Object({
   provider: Type.String(),
   model: Type.String({ description: "Its name there." }),
-  claimed: Type.String({ description: "The space that the routing file says it lies in." }),
+  claimed: Type.String({ description: "Its embedding space in the routing file." }),
   space: Type.String({ description: "The one that it was compared with." }),
   serves: Type.Boolean(),
   cosine: Type.Number({ description: "The least over the probe texts." }),

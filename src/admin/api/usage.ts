@@ -12,14 +12,16 @@ import { SUMS } from "./sums";
 import { iso, momentOf, Time, When } from "./values";
 
 const Line = Type.Object({
-  groups: Type.Record(Type.String(), Type.String(), { description: "By the names in `by`." }),
+  groups: Type.Record(Type.String(), Type.String(), {
+    description: "The group's values, by the names in `by`.",
+  }),
   ...SUMS,
 });
 
 const UsageSums = {
   name: "AdminUsage",
   schema: Type.Object(
-    { since: Time("From it on."), until: Time("Before it."), lines: Type.Array(Line) },
+    { since: Time("Start, inclusive."), until: Time("End, exclusive."), lines: Type.Array(Line) },
     {
       examples: [
         {
@@ -51,7 +53,7 @@ export const USAGE_BY = Type.Array(Type.Union(USAGE_GROUPS.map((group) => Type.L
   minItems: 1,
   maxItems: 4,
   uniqueItems: true,
-  description: "A line for each that goes together. Left out: by model.",
+  description: "The groups: one line for each combination. Left out: by model.",
 });
 
 const told = (line: UsageLine, by: readonly string[]): Static<typeof Line> => ({
@@ -83,7 +85,7 @@ export const USAGE_PATHS: readonly AdminPath[] = [
       metadata: Type.Optional(
         Type.Array(Type.String({ maxLength: 500 }), {
           maxItems: 8,
-          description: "Only requests whose metadata has KEY=VALUE; given again, all of them.",
+          description: "Only requests whose metadata has KEY=VALUE; if repeated, all of them.",
         }),
       ),
     },

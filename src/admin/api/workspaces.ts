@@ -32,7 +32,7 @@ const SETTABLE = Type.Object({
 const Shown = Type.Object({
   value: Type.Unknown({ description: "The current value; null: no limit, or the gateway's default." }),
   from: OrNull(
-    Type.String({ description: "own, workspace_defaults or server; null where nobody says anything." }),
+    Type.String({ description: "own, workspace_defaults or server; null if the setting is nowhere set." }),
   ),
 });
 

@@ -71,7 +71,7 @@ export function reach({ server: { host, tls }, auth, file }: GatewayConfig, hasK
   if (auth.mode === "open")
     return wrong(
       "reach",
-      `other machines reach ${host}, and nobody needs a key (auth.mode: open)`,
+      `other machines reach ${host}, and no key is needed (auth.mode: open)`,
       "set auth.mode to keys in the routing file",
     );
   const hasOther = auth.jwt !== undefined || auth.bootstrapKeySha256 !== undefined;

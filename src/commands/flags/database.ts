@@ -22,7 +22,7 @@ export function databaseCommands(program: Command): void {
     database
       .command("move <from> [to]")
       .description(
-        "copy a SQLite database into the routing file's PostgreSQL, or into another; run it again to go on",
+        "copy a SQLite database into the routing file's PostgreSQL, or into another; run it again to continue",
       )
       .addOption(json())
       .addOption(config())

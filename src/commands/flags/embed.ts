@@ -34,7 +34,7 @@ export function embedCommands(program: Command): void {
       .option("--concurrency <count>", "calls in flight", parseCount, 8)
       .option("--max-usd <usd>", "stop before the job costs more", parseUsd)
       .option("--dry-run", "say what it would cost, and send nothing")
-      .option("--resume", "go on with a run that was not finished")
+      .option("--resume", "continue a run that was not finished")
       .option("--overwrite", "replace the output, or a run on it that was not finished")
       .option("--workspace <workspace>", "the workspace that its usage belongs to (default: default)")
       .option("--url <url>", "ask this gateway instead, such as http://127.0.0.1:8080/v1")

@@ -15,7 +15,7 @@ export function keyCommands(program: Command): void {
       .description("create an API key; its secret is shown once")
       .requiredOption("--name <name>", "what the key is for")
       .option("--workspace <workspace>", "the workspace that its usage belongs to", DEFAULT_WORKSPACE)
-      .option("--create-workspace", "create the workspace if there is none of that name")
+      .option("--create-workspace", "create the workspace if it does not exist")
       .option("--admin", "an admin key: it may also read /metrics and /admin")
       .addOption(createDatabase())
       .addOption(json())

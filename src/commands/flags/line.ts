@@ -14,7 +14,7 @@ export const EXIT_CODES: readonly (readonly [code: number, meaning: string])[] =
   [2, "wrong usage: an unknown command, option or argument, or one that is missing"],
   [3, "`embed` is done, but some rows have no vector: OUT.errors.jsonl says which"],
   [4, "`health`: nothing answers at the address"],
-  [130, "interrupted with Ctrl-C; `bench` still prints its report, and `embed --resume` goes on"],
+  [130, "interrupted with Ctrl-C; `bench` still prints its report, and `embed --resume` continues"],
 ];
 
 export const WRONG_USAGE = 2;
@@ -27,7 +27,7 @@ export const config = () =>
 export const json = () => new Option("--json", "print JSON");
 export const csv = () => new Option("--csv", "print CSV").conflicts("json");
 export const createDatabase = () =>
-  new Option("--create-database", "create the database where there is none and no routing file either");
+  new Option("--create-database", "create the database if there is none, and no routing file either");
 
 /** --help shows its default as it is typed, such as 7d. */
 export const duration = (flags: string, description: string, usual: string) =>

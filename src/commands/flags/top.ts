@@ -11,7 +11,7 @@ export function topCommand(program: Command): void {
         "show what a running gateway does, in the terminal: rates, latencies, errors, costs, routes",
       )
       .addOption(duration("--since <duration>", "over how long", "15m"))
-      .addOption(duration("--every <duration>", "how often it is shown anew", "2s"))
+      .addOption(duration("--every <duration>", "time between updates", "2s"))
       .option("--once", "show it once, and end; also where standard output is no terminal")
       .addOption(json().implies({ once: true }))
       .option("--url <url>", "address of the gateway (default: the routing file's server.host and port)")

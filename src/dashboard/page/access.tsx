@@ -71,7 +71,7 @@ function List({
       rows={workspaces}
       keyOf={({ name }) => name}
       classOf={({ name }) => (name === chosen ? "chosen" : "")}
-      empty="There is none yet. The first key makes one, or the form above."
+      empty="There is none yet. Create one with the form above, or create a key."
       columns={[
         {
           head: "Workspace",

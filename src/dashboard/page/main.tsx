@@ -61,7 +61,7 @@ function Page() {
           {value.mode === "open" ? (
             <span
               class="quiet"
-              title="No key exists yet: nobody needs one, and only this machine is answered."
+              title="No key exists yet: none is needed, and only requests from this machine are answered."
             >
               open, this machine only
             </span>

@@ -61,7 +61,7 @@ function textOf(content: string | { readonly text: string } | Content, where: st
   if (another !== undefined) {
     throw invalid(
       `${where}.parts[1]`,
-      "is a second part: Google would fuse both into one embedding, which is not supported here. Send each text as a content of its own.",
+      "is a second part: Google would fuse both into one embedding, which is not supported here. Send each text as a separate content.",
     );
   }
   return { text: part?.text ?? "", field: `${where}.parts[0].text` };

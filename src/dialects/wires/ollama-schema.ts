@@ -106,7 +106,7 @@ const details = {
 };
 
 const Listed = Type.Object({
-  name: Type.String({ description: "The model's id, with `:latest` where it has no tag of its own." }),
+  name: Type.String({ description: "The model's id, with `:latest` if it has no tag." }),
   model: Type.String(),
   modified_at: Type.String({ description: "The gateway's start." }),
   size: Type.Integer({ minimum: 0, description: "Always 0: the gateway has no file of it." }),

@@ -36,7 +36,7 @@ function operationOf(path: AdminPath, { headers, fails, json }: AnswerWords): ob
       403: fails(
         "The key is not an admin key; a change by cookie came without its CSRF token; or another origin's web page asked, or, without keys, another machine.",
       ),
-      ...(names.length > 0 && { 404: fails("There is no such thing.") }),
+      ...(names.length > 0 && { 404: fails("The object does not exist.") }),
       405: fails("Another method."),
       ...(path.request && {
         408: fails("The body did not come to its end within a minute."),

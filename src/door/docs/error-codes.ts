@@ -65,7 +65,7 @@ export const ERROR_CODES: readonly (readonly [
   [
     404,
     "model_not_found",
-    "no such model here, or at the provider, or the workspace may not use it",
+    "the model does not exist here or at the provider, or the workspace may not use it",
     "`embedgate models`, `embedgate check`",
   ],
   [
@@ -74,8 +74,8 @@ export const ERROR_CODES: readonly (readonly [
     "the Admin API has no key, workspace, request, model or space of that name",
     "list them at the path above it",
   ],
-  [404, "unknown_url", "no such path", "`/swagger` lists them"],
-  [404, null, "no such file or batch in this workspace, or it has expired", "list them"],
+  [404, "unknown_url", "the path does not exist", "`/swagger` lists them"],
+  [404, null, "the file or batch does not exist in this workspace, or has expired", "list them"],
   [405, "method_not_allowed", "the path answers another method", "see the header `allow`"],
   [
     408,

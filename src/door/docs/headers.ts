@@ -15,7 +15,7 @@ export const ALWAYS: readonly AnswerHeader[] = [
   {
     name: "x-client-request-id",
     when: "the request had an `x-request-id`",
-    says: "The caller's own id, as it was sent; the gateway's stands beside it.",
+    says: "The caller's own id, as it was sent, in addition to the gateway's.",
   },
   { name: "x-request-id", when: "always", says: "The request's id, also in the ledger and the log." },
   {
@@ -42,7 +42,7 @@ export const WITH_EMBEDDINGS: readonly AnswerHeader[] = [
   {
     name: "x-embedgate-usage",
     when: "200",
-    says: "`estimated`: the provider reported no token count, and nobody counted exactly.",
+    says: "`estimated`: the provider reported no token count, and no exact count is known.",
   },
   {
     name: "x-embedgate-truncated",

@@ -68,9 +68,9 @@ const embeddingOf = (path: EmbedPath, fails: Fails, policies: Policies) => ({
     },
     ...failures(fails, [
       [policies.invalid_status, "The body is wrong; the field is named."],
-      [400, "There is no such provider, or not for this model."],
+      [400, "The provider does not exist, or does not have this model."],
       [policies.unknown_model_status, "No such model."],
-      [404, "The provider has no such model."],
+      [404, "The provider does not have this model."],
     ]),
     ...keyErrors(fails),
     402: fails(
