@@ -2,9 +2,9 @@
  * The command line: argv → one command of src/commands/, its exit code, and any error in one line.
  * Flags are in src/commands/flags/, a file for each command.
  */
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
 import { WRONG_USAGE } from "./commands/flags/line";
-import { commandLine, refuseUnknownCommand } from "./commands/flags/program";
+import { embedgate, isStart, serveCommands } from "./commands/flags/serve";
 import { GatewayError } from "./domain/errors";
 import { WrongUsage } from "./terminal/wrong-usage";
 
@@ -13,9 +13,8 @@ const START_MS = 100;
 
 export async function main(args: readonly string[]): Promise<void> {
   setTimeout(() => Bun.unsafe.setJITPolicy(1), START_MS).unref();
-  const program = commandLine();
   try {
-    refuseUnknownCommand(program, args);
+    const program = isStart(args) ? serving() : await allCommands(args);
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -29,4 +28,17 @@ export async function main(args: readonly string[]): Promise<void> {
       process.exitCode = 1;
     } else throw error;
   }
+}
+
+function serving(): Command {
+  const program = embedgate();
+  serveCommands(program);
+  return program;
+}
+
+async function allCommands(args: readonly string[]): Promise<Command> {
+  const { commandLine, refuseUnknownCommand } = await import("./commands/flags/program");
+  const program = commandLine();
+  refuseUnknownCommand(program, args);
+  return program;
 }

@@ -88,7 +88,8 @@ const refused = (message: string): Read => ({
   message: `${message}; expected what 'embedgate spaces export' prints`,
 });
 
-function vectorOf(written: string): Float32Array {
+/** @param written base64 of little-endian float32 */
+export function vectorOf(written: string): Float32Array {
   const bytes = Uint8Array.from(Buffer.from(written, "base64"));
   // Bytes that are not whole numbers give none, which does not match the dimensions.
   return bytes.length % 4 === 0 ? new Float32Array(bytes.buffer) : new Float32Array();

@@ -18,11 +18,13 @@ const OPTIONS = {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** `serve` is also the default command. Other commands end soon. */
+export const isServe = ([command]: readonly string[]): boolean =>
+  command === undefined || command === "serve" || /^--(config|host|port)/.test(command);
+
 /** @returns the variables to add to the environment of a command; undefined if there are none */
-export function missingOptions([command]: readonly string[], environment: Environment) {
-  // Only for `serve`, which is also the default command. Other commands end soon.
-  const serves = command === undefined || command === "serve" || /^--(config|host|port)\b/.test(command);
-  if (!serves) return undefined;
+export function missingOptions(words: readonly string[], environment: Environment) {
+  if (!isServe(words)) return undefined;
   const missing = Object.entries(OPTIONS).filter(([name]) => environment[name] === undefined);
   return missing.length === 0 ? undefined : Object.fromEntries(missing);
 }

@@ -2,7 +2,6 @@
  * Calls over http and https directly on sockets: half the processor time of `fetch`, no limit of 256 parallel calls, and every connection is
  * reused, while `fetch` keeps 64. Unusual calls use `fetch`, as does every call through a proxy.
  */
-import { gunzipSync, inflateSync } from "node:zlib";
 import type { Fetched } from "../domain/outside";
 import { type Connection, connect, type Peer } from "./connection";
 import type { Reply } from "./reply-parser";
@@ -247,9 +246,9 @@ function unpacked(bytes: Uint8Array<ArrayBuffer>, encoding: string | undefined):
       return bytes;
     case "gzip":
     case "x-gzip":
-      return new Uint8Array(gunzipSync(bytes, limit));
+      return new Uint8Array(process.getBuiltinModule("node:zlib").gunzipSync(bytes, limit));
     case "deflate":
-      return new Uint8Array(inflateSync(bytes, limit));
+      return new Uint8Array(process.getBuiltinModule("node:zlib").inflateSync(bytes, limit));
     default:
       throw new Error(`the reply has an unknown content encoding (${encoding})`);
   }

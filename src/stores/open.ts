@@ -5,7 +5,7 @@ import type { Aside } from "../aside/aside";
 import type { GatewayConfig } from "../config/gateway-config";
 import type { Outside } from "../domain/outside";
 import { placeOf } from "./postgres/address";
-import { type Opening, openPostgres } from "./postgres/open";
+import type { Opening } from "./postgres/open";
 import { openSqlite } from "./sqlite";
 import type { Stores } from "./stores";
 
@@ -21,6 +21,8 @@ export async function openStores(
   if (postgres === undefined) return openSqlite(path, outside, durability, aside);
   // Holds this machine's own files: its cache, and the address that `embedgate reload` uses.
   mkdirSync(dirname(path), { recursive: true, mode: PRIVATE_FOLDER });
+  // Read on demand: a gateway on SQLite starts without it.
+  const { openPostgres } = await import("./postgres/open");
   return openPostgres(postgres, path, outside, opening);
 }
 

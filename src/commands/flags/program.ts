@@ -1,8 +1,7 @@
 /**
  * All commands, by name, and the error for an unknown one. A new command is a line of `commandLine`.
  */
-import { Command } from "commander";
-import packageJson from "../../../package.json";
+import type { Command } from "commander";
 import { nearestName } from "../../domain/nearest";
 import { WrongUsage } from "../../terminal/wrong-usage";
 import { auditCommands } from "./audit";
@@ -20,28 +19,17 @@ import { installCommands } from "./install";
 import { invoiceCommand } from "./invoice";
 import { keyCommands } from "./keys";
 import { licensesCommand } from "./licenses";
-import { examples } from "./line";
 import { modelsCommand } from "./models";
 import { pluginCommands } from "./plugin";
 import { requestsCommands } from "./requests";
-import { serveCommands } from "./serve";
+import { embedgate, serveCommands } from "./serve";
 import { spacesCommands } from "./spaces";
 import { topCommand } from "./top";
 import { usageCommand } from "./usage";
 import { workspaceCommands } from "./workspaces";
 
 export function commandLine(): Command {
-  const program = examples(
-    new Command("embedgate")
-      .description("An embeddings gateway in one executable, with a real model inside.")
-      .usage("[command] [options]\n\nWithout a command it serves: 'embedgate' is 'embedgate serve'.")
-      .version(packageJson.version)
-      // Without this, commander exits with 1 for everything.
-      .exitOverride(),
-    "embedgate",
-    "embedgate check gateway.yaml",
-    "embedgate keys create --name laptop",
-  );
+  const program = embedgate();
   serveCommands(program);
   checkCommand(program);
   modelsCommand(program);

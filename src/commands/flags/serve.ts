@@ -1,5 +1,7 @@
-/** Flags of `serve` and `reload`. */
-import { type Command, InvalidArgumentError } from "commander";
+/** Flags of `embedgate` itself, of `serve` and `reload`. A start reads this file only, not those of the other commands. */
+import { Command, InvalidArgumentError } from "commander";
+import packageJson from "../../../package.json";
+import { isServe } from "../../machine/collector-options";
 import { COPY_COMMAND } from "../../processes/spawn";
 import { config, examples, FILE_ARGUMENT, later, laterWithFile } from "./line";
 
@@ -8,6 +10,24 @@ function parsePort(text: string): number {
   if (!/^\d+$/.test(text) || port > 65535) throw new InvalidArgumentError("Expected a port from 0 to 65535.");
   return port;
 }
+
+/** Without any command yet. */
+export const embedgate = () =>
+  examples(
+    new Command("embedgate")
+      .description("An embeddings gateway in one executable, with a real model inside.")
+      .usage("[command] [options]\n\nWithout a command it serves: 'embedgate' is 'embedgate serve'.")
+      .version(packageJson.version)
+      // Without this, commander exits with 1 for everything.
+      .exitOverride(),
+    "embedgate",
+    "embedgate check gateway.yaml",
+    "embedgate keys create --name laptop",
+  );
+
+/** Whether the commands of this file are enough: others are only run, listed by --help, or named as what was meant. */
+export const isStart = (args: readonly string[]): boolean =>
+  (isServe(args) || args[0] === COPY_COMMAND) && !args.some((word) => word === "-h" || word === "--help");
 
 export function serveCommands(program: Command): void {
   examples(

@@ -287,6 +287,12 @@ const KNOWN_ELSEWHERE: Readonly<Record<string, string>> = {
   "sentence-transformers/all-MiniLM-L6-v2": "all-MiniLM-L6-v2",
 };
 
+/** Of each model the places that have the model itself. */
+const PLACES_OF = Map.groupBy(
+  PLACES.filter(({ isTheModel }) => isTheModel !== false),
+  ({ model }) => model,
+);
+
 export const OPEN_MODELS: readonly CatalogueEntry[] = PLACES.flatMap(entryOf);
 
 /** A model's first entry has all its names; the entries of its other places refer to the same model. */
@@ -296,7 +302,7 @@ function entryOf(
 ): CatalogueEntry[] {
   const known = MODELS[model];
   if (!known) return [];
-  const places = PLACES.filter((other) => other.model === model && other.isTheModel !== false);
+  const places = PLACES_OF.get(model) ?? [];
   const elsewhere = KNOWN_ELSEWHERE[model];
   const isFirst = places[0] === PLACES[place] && elsewhere === undefined;
   const names = new Set(isFirst ? places.map((other) => other.as ?? model) : []);
