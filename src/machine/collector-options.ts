@@ -20,7 +20,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** `serve` is also the default command. Other commands end soon. */
 export const isServe = ([command]: readonly string[]): boolean =>
-  command === undefined || command === "serve" || /^--(config|host|port)/.test(command);
+  command === undefined || command === "serve" || /^--(config|host|port)\b/.test(command);
 
 /** @returns the variables to add to the environment of a command; undefined if there are none */
 export function missingOptions(words: readonly string[], environment: Environment) {
