@@ -3,7 +3,7 @@
  * To add a part, make it here after the parts that it needs, and close it before them.
  */
 import packageJson from "../package.json";
-import { counting, createMetrics, type Metrics } from "./admin/metrics";
+import { createMetrics, type Metrics } from "./admin/metrics";
 import { telling } from "./admin/request-lines";
 import { sharedFigures } from "./admin/shared-figures";
 import { type Aside, openAside } from "./aside/aside";
@@ -38,10 +38,10 @@ import { createSending } from "./door/sending";
 import { createUnderWay, type UnderWay } from "./door/under-way";
 import type { CallSeen } from "./execute/work";
 import { processFigures } from "./machine/process-figures";
-import { type Answer, type Arrival, embed } from "./request/embed";
-import { announcing } from "./request/hold";
+import { type Answer, type Arrival, embed, type SpineParts } from "./request/embed";
+import { observed } from "./request/hold";
 import { measure } from "./request/measure";
-import { cachingOf, pricesOf } from "./request/settings";
+import { pricesOf, settingsOf } from "./request/settings";
 import { createUnpriced } from "./request/unpriced";
 import { type Generation, openGeneration } from "./routes/generation";
 import { createLifecycle } from "./routes/lifecycle";
@@ -202,8 +202,8 @@ export async function createGateway(
   const settlements = createSettlements(outside);
   const lifecycle = createLifecycle(outside);
   const unpriced = createUnpriced(() => current.config.money.unpriced === "allow", outside);
-  const told = telling(counting(ledger, metrics), () => current.config.log.requests, outside);
-  const counted = announcing(told, settlements);
+  const tell = telling(() => current.config.log.requests, outside);
+  const counted = observed(ledger, { settled: [metrics.request, tell], owed: metrics.request }, settlements);
   const sending = createSending(() => current.config.server, metrics, outside);
   const ownLimits = createRateLimits(
     { monotonic: place.clock ?? outside.monotonic },
@@ -219,29 +219,31 @@ export async function createGateway(
       })
     : ownLimits;
 
+  /** What all requests of a generation share. */
+  const spines = new WeakMap<Generation, SpineParts>();
+  const spineOf = (generation: Generation): SpineParts =>
+    spines.getOrInsertComputed(generation, ({ routes, spaces, config: own }) => ({
+      routes,
+      spaces,
+      tokens,
+      aside,
+      cache,
+      ...settingsOf(own),
+      workspaces,
+      rateLimits,
+      unpriced,
+      ledger: counted,
+      settlements,
+      lifecycle,
+      outside: calling,
+    }));
+
   function embedNow(arrival: Arrival, through = (routes: Routes) => routes): Promise<Answer> {
-    const { routes, spaces, config: own, serve } = current;
-    return serve(() =>
-      embed(arrival, {
-        routes: through(routes),
-        spaces,
-        tokens,
-        aside,
-        cache,
-        caching: cachingOf(own),
-        workspaces,
-        // Lines of batches do not count towards rate limits: the lanes bound how many are sent at once.
-        rateLimits: arrival.line === undefined ? rateLimits : unlimited(rateLimits),
-        prices: pricesOf(own),
-        unpriced,
-        ledger: counted,
-        settlements,
-        lifecycle,
-        outside: calling,
-        deadlineMs: own.server.deadline_ms,
-        attemptsMax: own.server.max_attempts,
-      }),
-    );
+    const spine = spineOf(current);
+    if (arrival.line === undefined) return embed(arrival, spine, current.enter());
+    // Lines of batches do not count towards rate limits: the lanes bound how many are sent at once.
+    const own = { ...spine, routes: through(spine.routes), rateLimits: unlimited(rateLimits) };
+    return embed(arrival, own, current.enter());
   }
 
   const noticesNow = () => [

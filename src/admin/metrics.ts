@@ -4,7 +4,6 @@
  * caller chooses.
  */
 
-import type { Ledger } from "../books/ledger";
 import type { LedgerRow } from "../books/ledger-row";
 import type { ErrorKind } from "../domain/errors";
 import type { SpaceNotice } from "../spaces/notices";
@@ -312,20 +311,4 @@ function histogram(name: string, [label = ""]: readonly string[], samples: reado
       { metricName: `${name}_count`, labels, value: count },
     ];
   });
-}
-
-/** A ledger that counts each row that it writes, so that Prometheus and the ledger have the same sums. */
-export function counting(ledger: Ledger, metrics: Pick<Metrics, "request">): Ledger {
-  return {
-    ...ledger,
-    async settle(row, until) {
-      const charge = await ledger.settle(row, until);
-      metrics.request(row);
-      return charge;
-    },
-    owe(row) {
-      metrics.request(row);
-      return ledger.owe(row);
-    },
-  };
 }

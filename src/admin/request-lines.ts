@@ -2,7 +2,6 @@
  * Logs a line for each answered request if the routing file asks for it (`log.requests`). Failed requests always have one
  * (src/door/failed.ts). The line contains values of the ledger's row, and never a text. A new value is a member of `about`.
  */
-import type { Ledger } from "../books/ledger";
 import type { LedgerRow } from "../books/ledger-row";
 import { usdOf } from "../books/money";
 import type { Outside } from "../domain/outside";
@@ -10,16 +9,11 @@ import type { Outside } from "../domain/outside";
 /** Text from the caller is cut to this length. */
 const TEXT_MAX = 200;
 
-export function telling(ledger: Ledger, isAsked: () => boolean, { log }: Pick<Outside, "log">): Ledger {
-  return {
-    ...ledger,
-    async settle(row, until) {
-      const charge = await ledger.settle(row, until);
-      if (row.error === null && isAsked()) log("info", "request answered", about(row));
-      return charge;
-    },
+export const telling =
+  (isAsked: () => boolean, { log }: Pick<Outside, "log">) =>
+  (row: LedgerRow): void => {
+    if (row.error === null && isAsked()) log("info", "request answered", about(row));
   };
-}
 
 function about(row: LedgerRow): Readonly<Record<string, unknown>> {
   return {

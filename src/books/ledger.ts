@@ -92,17 +92,11 @@ const COLUMNS = [
   "batch",
 ] as const satisfies readonly (keyof LedgerRow)[];
 
-/** Columns that a row may leave out. */
-const NOT_SAID = {
-  kind: null,
-  upstream_status: null,
+/** Columns that a row may leave out, and that are not null then. */
+const NOT_SAID: Readonly<Partial<Record<keyof LedgerRow, Value>>> = {
   upstream_pico_usd: 0n,
-  by_provider: null,
   tokens_cached: 0,
   saved_pico_usd: 0n,
-  calls_made: null,
-  calls: null,
-  batch: null,
 };
 
 /** Some 20 MB: by then the database has been unavailable for so long that requests are refused before they cost anything. */
@@ -114,7 +108,7 @@ const PAY_WAIT_MS = 5;
 /** A failed request costs nothing, so its `user` and `metadata` are dropped if they exceed this together: they could fill the disk. */
 export const FAILED_BYTES_MAX = 1_024;
 
-/** Columns that come from a row's charge and from the process that writes it. */
+/** Columns that come from the process that writes the row, and from its charge: in this order. */
 const OWN_COLUMNS = [
   "process",
   "micro_credits",
@@ -161,11 +155,9 @@ export function openLedger(
   const changing = columnNames.filter(
     (column) => !["request_id", "started_at", "workspace"].includes(column),
   );
-  const whole = `INSERT INTO ledger (${columnNames.join(", ")}) VALUES (${columnNames.map((column) => `$${column}`).join(", ")})`;
-  const putNew = database.query<unknown, [Record<string, Value>]>(
-    `${whole} ON CONFLICT (request_id) DO NOTHING`,
-  );
-  const put = database.query<unknown, [Record<string, Value>]>(
+  const whole = `INSERT INTO ledger (${columnNames.join(", ")}) VALUES (${columnNames.map(() => "?").join(", ")})`;
+  const putNew = database.query<unknown, Value[]>(`${whole} ON CONFLICT (request_id) DO NOTHING`);
+  const put = database.query<unknown, Value[]>(
     `${whole} ON CONFLICT (request_id) DO UPDATE SET ${changing.map((column) => `${column} = excluded.${column}`).join(", ")}`,
   );
   const release = database.query<unknown, [string | null]>(
@@ -191,8 +183,9 @@ export function openLedger(
   const before = openRowsBefore(database, IS_UNDER_WAY);
   /** By request id. */
   const underWay = new Map<string, Begun>();
-  /** Rows begun in the open transaction. */
+  /** Rows begun in the open transaction, and those settled in it. */
   const begunNow = new Map<string, Begun>();
+  const settledNow: string[] = [];
   const gathering: Gathering = {
     flush() {
       balances.flush();
@@ -201,8 +194,12 @@ export function openLedger(
     ended(isCommitted) {
       balances.ended(isCommitted);
       sums.ended(isCommitted);
-      if (isCommitted) for (const [id, begun] of begunNow) underWay.set(id, begun);
+      if (isCommitted) {
+        for (const [id, begun] of begunNow) underWay.set(id, begun);
+        for (const id of settledNow) underWay.delete(id);
+      }
       begunNow.clear();
+      settledNow.length = 0;
     },
   };
   let owed: readonly LedgerRow[] = [];
@@ -240,9 +237,9 @@ export function openLedger(
     status !== ANSWERED && tokens_upstream === 0 && begunOf(request_id) === undefined;
 
   function putSettled(settled: LedgerRow): Charge {
+    settledNow.push(settled.request_id);
     const row = settled.status === ANSWERED ? settled : withoutExcess(settled, FAILED_BYTES_MAX);
-    const { cost_femto_credits, ...columns } = row;
-    const cost = { femtoCredits: cost_femto_credits, picoUsd: row.cost_pico_usd };
+    const cost = { femtoCredits: row.cost_femto_credits, picoUsd: row.cost_pico_usd };
     if (isRefusal(row)) {
       sums.add(refusals.add(row, process));
       return balances.due(row.workspace, cost, NOTHING);
@@ -260,18 +257,13 @@ export function openLedger(
     }
     // The row was never begun, or another gateway took it for one left by a crash and has ended its hold.
     const charge = balances.due(row.workspace, cost, NOTHING);
-    const values = {
-      ...NOT_SAID,
-      ...columns,
-      process,
-      micro_credits: charge.microCredits,
-      micro_credits_taken: charge.taken,
-      micro_credits_short: charge.short,
-      femto_credits_rounded: charge.femtoCreditsRounded,
-    };
-    if (Number(putNew.run(values).changes) === 0) {
+    const { microCredits, taken, short, femtoCreditsRounded } = charge;
+    // By their places: SQLite would look each name up.
+    const values: Value[] = COLUMNS.map((column) => row[column] ?? NOT_SAID[column] ?? null);
+    values.push(process, microCredits, taken, short, femtoCreditsRounded);
+    if (Number(putNew.run(...values).changes) === 0) {
       uncountSettled(row.request_id);
-      put.run(values);
+      put.run(...values);
     }
     sums.add(row, charge);
     balances.take(row.workspace, cost, NOTHING, charge, row.started_at);
@@ -334,16 +326,15 @@ export function openLedger(
 
   async function pay(): Promise<void> {
     const debts = owed;
-    const work = () => {
-      for (const row of debts) putSettled(row);
-    };
-    await store.write(work, gathering, store.monotonic() + PAY_WAIT_MS);
-    for (const { request_id } of debts) underWay.delete(request_id);
+    await store.write(() => debts.map(putSettled), gathering, store.monotonic() + PAY_WAIT_MS);
     owed = owed.filter((row) => !debts.includes(row));
   }
 
   /** Does the work after the owed rows are written. */
-  async function write<T>(work: () => T, until = Number.POSITIVE_INFINITY): Promise<T> {
+  const write = <T>(work: () => T, until = Number.POSITIVE_INFINITY): Promise<T> =>
+    owed.length === 0 ? store.write(work, gathering, until) : writeAfterOwed(work, until);
+
+  async function writeAfterOwed<T>(work: () => T, until: number): Promise<T> {
     const giveUpAt = Math.min(until, store.monotonic() + LOCK_WAIT_MS);
     while (owed.length > 0) {
       paying ??= pay().finally(() => {
@@ -373,11 +364,7 @@ export function openLedger(
   });
   return {
     begin: (row, holding, until) => write(() => begin(row, holding), until),
-    async settle(row, until) {
-      const charge = await write(() => putSettled(row), until);
-      underWay.delete(row.request_id);
-      return charge;
-    },
+    settle: (row, until) => write(() => putSettled(row), until),
     owe(row) {
       if (owed.length >= OWED_ROWS_MAX) return false;
       owed = [...owed, isRefusal(row) ? { ...row, user: null, metadata: null } : row];

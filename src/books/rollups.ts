@@ -103,9 +103,19 @@ export function openRollups(database: Database, ownWorkspace: string): Rollups {
   const withBucket = new Map<number, ReturnType<typeof upsertOf>>();
   /** By minute. */
   const gathered = new Map<string, Gathered>();
+  /** The one that was found last: most rows of a transaction agree in all that tells sums apart. */
+  let latest: { readonly row: Summed; readonly provider: string; readonly sum: Gathered } | undefined;
 
   function sumOf(row: Summed, provider: string): Gathered {
     const startedAt = row.started_at - (row.started_at % UNIT_MS.minute);
+    if (latest?.sum.startedAt === startedAt && latest.provider === provider && isAlike(latest.row, row))
+      return latest.sum;
+    const sum = foundSum(startedAt, row, provider);
+    latest = { row, provider, sum };
+    return sum;
+  }
+
+  function foundSum(startedAt: number, row: Summed, provider: string): Gathered {
     const { workspace, key_id, model, status, error, kind } = row;
     const key = `${startedAt}\n${workspace}\n${key_id}\n${model}\n${provider}\n${status}\n${error}\n${kind}`;
     const known = gathered.get(key);
@@ -166,10 +176,15 @@ export function openRollups(database: Database, ownWorkspace: string): Rollups {
           write(UNIT_MS.hour, minute.startedAt - (minute.startedAt % UNIT_MS.hour), minute);
         }
       } else flushSeveral();
-      gathered.clear();
+      forget();
     },
-    ended: () => gathered.clear(),
+    ended: forget,
   };
+
+  function forget(): void {
+    gathered.clear();
+    latest = undefined;
+  }
 
   function flushSeveral(): void {
     const hours = new Map<string, Gathered>();
@@ -183,6 +198,15 @@ export function openRollups(database: Database, ownWorkspace: string): Rollups {
     for (const hour of hours.values()) write(UNIT_MS.hour, hour.startedAt, hour);
   }
 }
+
+/** Apart from minute and provider. */
+const isAlike = (one: Summed, other: Summed) =>
+  one.workspace === other.workspace &&
+  one.key_id === other.key_id &&
+  one.model === other.model &&
+  one.status === other.status &&
+  one.error === other.error &&
+  one.kind === other.kind;
 
 const UPSTREAM = SUMS.indexOf("tokens_upstream");
 const OWED = SUMS.indexOf("upstream_pico_usd") - COUNTS;
@@ -219,21 +243,30 @@ export function addCounts(
   sign: 1 | -1,
   upstream: number,
 ): void {
-  const counts = [
-    isClients ? 1 : 0,
-    isClients ? row.inputs : 0,
-    row.cache_hits,
-    row.tokens,
-    upstream,
-    row.tokens_billed,
-    row.tokens_cached ?? 0,
-    isClients && row.tokens_source === "estimated" ? 1 : 0,
-  ];
-  for (const [i, count] of counts.entries()) to[i] = (to[i] ?? 0) + sign * count;
+  if (isClients) {
+    addTo(to, 0, sign);
+    addTo(to, 1, sign * row.inputs);
+    if (row.tokens_source === "estimated") addTo(to, 7, sign);
+  }
+  addTo(to, 2, sign * row.cache_hits);
+  addTo(to, 3, sign * row.tokens);
+  addTo(to, 4, sign * upstream);
+  addTo(to, 5, sign * row.tokens_billed);
+  addTo(to, 6, sign * (row.tokens_cached ?? 0));
+}
+
+function addTo(to: number[], place: number, count: number): void {
+  to[place] = (to[place] ?? 0) + count;
 }
 
 /** The rest of SUMS. */
 export function addMoney(to: bigint[], row: Summed, microCredits: bigint, sign: bigint, owed: bigint): void {
-  const amounts = [row.cost_pico_usd, microCredits, owed, row.saved_pico_usd ?? 0n];
-  for (const [i, amount] of amounts.entries()) if (amount !== 0n) to[i] = (to[i] ?? 0n) + sign * amount;
+  addMoneyTo(to, 0, row.cost_pico_usd, sign);
+  addMoneyTo(to, 1, microCredits, sign);
+  addMoneyTo(to, 2, owed, sign);
+  addMoneyTo(to, 3, row.saved_pico_usd ?? 0n, sign);
+}
+
+function addMoneyTo(to: bigint[], place: number, amount: bigint, sign: bigint): void {
+  if (amount !== 0n) to[place] = (to[place] ?? 0n) + (sign === 1n ? amount : sign * amount);
 }

@@ -78,8 +78,8 @@ export function keyedBy(
  * @throws GatewayError invalid for fields nested so deeply that JSON cannot write them
  */
 export function cacheKeys(about: KeyedBy, inputs: readonly Input[]): readonly CacheKey[] {
-  const common = commonOf(about);
-  return inputs.map((input) => hashed(common, input));
+  const { hash } = commonOf(about);
+  return inputs.map((input) => hashed(hash, input));
 }
 
 /** A text of this length is hashed in less time than copying, comparing and storing it would take. */
@@ -90,18 +90,26 @@ const PLAIN_LENGTH_MAX = 512;
  * @throws GatewayError like cacheKeys
  */
 export function passingKeys(about: KeyedBy, inputs: readonly Input[]): readonly CacheKey[] {
-  const common = commonOf(about);
-  // Longer than every hash.
-  const prefix = `${common.toHex()}:`;
+  const { hash, prefix } = commonOf(about);
   return inputs.map((input) =>
-    typeof input === "string" && input.length <= PLAIN_LENGTH_MAX ? prefix + input : hashed(common, input),
+    typeof input === "string" && input.length <= PLAIN_LENGTH_MAX ? prefix + input : hashed(hash, input),
   );
 }
 
-/** Hashed once, to a fixed length, so that no content can shift the boundary. */
-function commonOf(about: KeyedBy): Uint8Array {
+interface Common {
+  /** Of a fixed length, so that no content can shift the boundary. */
+  readonly hash: Uint8Array;
+  /** The same in digits, before a text that is its own key: together longer than every hash. */
+  readonly prefix: string;
+}
+
+/** The one that was used last. */
+let latest: { readonly about: KeyedBy; readonly common: Common } | undefined;
+
+function commonOf(about: KeyedBy): Common {
   const { scope, model, space, dimensions, facts, task, fields, extraBody } = about;
   if (task !== undefined || hasMembers(fields) || hasMembers(extraBody)) return hashOf(about);
+  if (latest && isAlike(latest.about, about)) return latest.common;
   // Most requests have no settings of their own: the same model, dimensions and workspace again and again.
   let known = commons.get(facts);
   if (!known) {
@@ -115,12 +123,24 @@ function commonOf(about: KeyedBy): Uint8Array {
     if (known.size >= COMMONS_MAX) known.clear();
     known.set(name, common);
   }
+  latest = { about, common };
   return common;
 }
 
-const hashOf = (about: KeyedBy) => new Bun.CryptoHasher("sha256").update(canonical(about)).digest();
+/** For two without settings of their own. */
+const isAlike = (one: KeyedBy, other: KeyedBy) =>
+  one.facts === other.facts &&
+  one.scope === other.scope &&
+  one.model === other.model &&
+  one.space === other.space &&
+  one.dimensions === other.dimensions;
 
-const commons = new WeakMap<KeyedBy["facts"], Map<string, Uint8Array>>();
+function hashOf(about: KeyedBy): Common {
+  const hash = new Bun.CryptoHasher("sha256").update(canonical(about)).digest();
+  return { hash, prefix: `${hash.toHex()}:` };
+}
+
+const commons = new WeakMap<KeyedBy["facts"], Map<string, Common>>();
 const COMMONS_MAX = 1_000;
 
 function hasMembers(value: Readonly<Record<string, unknown>>): boolean {
@@ -128,7 +148,17 @@ function hasMembers(value: Readonly<Record<string, unknown>>): boolean {
   return false;
 }
 
+/** Texts of this length are hashed in one call, from memory that is used again. */
+const SHORT_LENGTH_MAX = 1_000;
+const HEAD_BYTES_MAX = 64;
+const room = Buffer.alloc(HEAD_BYTES_MAX + 3 * SHORT_LENGTH_MAX);
+
 function hashed(common: Uint8Array, input: Input): CacheKey {
+  if (typeof input === "string" && input.length <= SHORT_LENGTH_MAX && input.isWellFormed()) {
+    room.set(common);
+    const end = common.length + room.write(`text:${Buffer.byteLength(input)}:${input}`, common.length);
+    return Bun.SHA256.hash(room.subarray(0, end), "hex");
+  }
   const { kind, bytes } = contentOf(input);
   return new Bun.CryptoHasher("sha256")
     .update(common)

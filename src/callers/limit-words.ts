@@ -16,13 +16,29 @@ export interface Told {
 }
 
 export function headersFor(told: Told): Record<string, string> {
-  const { what, limit, missingMs } = told;
-  return {
-    [`x-ratelimit-limit-${what}`]: String(limit),
-    [`x-ratelimit-remaining-${what}`]: String(remaining(told)),
-    [`x-ratelimit-reset-${what}`]: duration(missingMs),
-  };
+  return addHeaders({}, told);
 }
+
+/** As `headersFor`, to those of another bucket. */
+export function addHeaders(headers: Record<string, string>, told: Told): Record<string, string> {
+  const { what, limit, missingMs } = told;
+  const names = NAMES[what];
+  headers[names.limit] = String(limit);
+  headers[names.remaining] = String(remaining(told));
+  headers[names.reset] = duration(missingMs);
+  return headers;
+}
+
+const namesOf = (what: string) => ({
+  limit: `x-ratelimit-limit-${what}`,
+  remaining: `x-ratelimit-remaining-${what}`,
+  reset: `x-ratelimit-reset-${what}`,
+});
+const NAMES = {
+  requests: namesOf("requests"),
+  tokens: namesOf("tokens"),
+  measurements: namesOf("measurements"),
+} as const satisfies Record<Told["what"], unknown>;
 
 function remaining({ limit, missingMs }: Told): number {
   // The missing amount is a whole number of units, each cut to whole nanoseconds.

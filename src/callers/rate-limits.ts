@@ -5,7 +5,7 @@
 import type { EndSignal } from "../domain/ending";
 import type { Outside } from "../domain/outside";
 import { openClaims, wordsFor } from "../machine/claims";
-import { headersFor, limited } from "./limit-words";
+import { addHeaders, limited } from "./limit-words";
 import type { WorkspaceRules } from "./workspaces";
 
 export interface RateLimits {
@@ -120,69 +120,97 @@ export function createRateLimits(
     }
   }
 
-  function bucketOf(what: Bucket["what"], name: string, limit: number): Bucket {
-    const place = placeOf(`${what} ${name}`);
+  const bucketOf = (what: Bucket["what"], name: string, limit: number): Bucket => ({
+    what,
+    named: `${what} ${name}`,
+    limit,
+    unitNs: MINUTE_NS / limit,
+  });
+
+  /** A workspace's, as long as its rules stay the same. */
+  const known = new WeakMap<Limited, Buckets>();
+
+  function bucketsOf(rules: Limited): Buckets {
+    const before = known.get(rules);
+    if (before) return before;
+    const { name, requestsPerMinute, tokensPerMinute } = rules;
+    const made = {
+      requests: requestsPerMinute === undefined ? undefined : bucketOf("requests", name, requestsPerMinute),
+      tokens: tokensPerMinute === undefined ? undefined : bucketOf("tokens", name, tokensPerMinute),
+    };
+    known.set(rules, made);
+    return made;
+  }
+
+  /** The index of the bucket's word now: another workspace may have got its slot meanwhile. */
+  function placeNow({ named, limit }: Bucket): number {
+    const place = placeOf(named);
     adapt(place, limit);
-    return { what, limit, place, unitNs: MINUTE_NS / limit };
+    return place;
   }
 
-  function requestsOf({ name, requestsPerMinute }: Limited): Bucket[] {
-    return requestsPerMinute === undefined ? [] : [bucketOf("requests", name, requestsPerMinute)];
-  }
-
-  function tokensOf({ name, tokensPerMinute }: Limited): Bucket[] {
-    return tokensPerMinute === undefined ? [] : [bucketOf("tokens", name, tokensPerMinute)];
-  }
-
-  const both = (rules: Limited) => [...requestsOf(rules), ...tokensOf(rules)];
-
-  /** @throws GatewayError rate_limited */
-  function take({ what, limit, place, unitNs }: Bucket, amount: number, rules: Limited): void {
+  /** @returns the index of its word @throws GatewayError rate_limited */
+  function take(bucket: Bucket, amount: number, rules: Limited): number {
+    const { what, limit, unitNs } = bucket;
+    const place = placeNow(bucket);
     const amountNs = amount * unitNs;
     // A request of more than a minute's worth passes when the bucket is full: otherwise it never would.
     const neededNs = Math.min(amountNs, MINUTE_NS);
-    if (takeFrom(place, amountNs, neededNs)) return;
+    if (takeFrom(place, amountNs, neededNs)) return place;
     const missing = missingNs(place);
     const waitMs = Math.max(0, missing + neededNs - MINUTE_NS) / NS_PER_MS;
-    throw limited({ what, limit, missingMs: missing / NS_PER_MS }, waitMs, headersOf(both(rules)));
+    throw limited({ what, limit, missingMs: missing / NS_PER_MS }, waitMs, headersOf(rules));
   }
 
-  function headersOf(buckets: readonly Bucket[]): Record<string, string> {
-    const named: Record<string, string> = {};
-    for (const { what, limit, place } of buckets)
-      Object.assign(named, headersFor({ what, limit, missingMs: missingNs(place) / NS_PER_MS }));
-    return named;
+  function tell(headers: Record<string, string>, bucket: Bucket | undefined): void {
+    if (bucket === undefined) return;
+    const { what, limit } = bucket;
+    addHeaders(headers, { what, limit, missingMs: missingNs(placeNow(bucket)) / NS_PER_MS });
+  }
+
+  function headersOf(rules: Limited): Record<string, string> {
+    const { requests, tokens } = bucketsOf(rules);
+    const headers: Record<string, string> = {};
+    tell(headers, requests);
+    tell(headers, tokens);
+    return headers;
   }
 
   return {
     takeRequest(rules) {
-      for (const bucket of requestsOf(rules)) take(bucket, 1, rules);
+      const { requests } = bucketsOf(rules);
+      if (requests) take(requests, 1, rules);
       return undefined;
     },
     takeTokens(rules, tokens) {
-      const buckets = tokensOf(rules);
-      for (const bucket of buckets) take(bucket, tokens, rules);
+      const bucket = bucketsOf(rules).tokens;
+      if (!bucket) return () => undefined;
+      const { unitNs } = bucket;
+      const place = take(bucket, tokens, rules);
       return (actual) => {
-        for (const { place, unitNs } of buckets) {
-          if (actual < tokens) giveBack(place, (tokens - actual) * unitNs);
-          else if (actual > tokens) takeFrom(place, (actual - tokens) * unitNs, Number.NEGATIVE_INFINITY);
-        }
+        if (actual < tokens) giveBack(place, (tokens - actual) * unitNs);
+        else if (actual > tokens) takeFrom(place, (actual - tokens) * unitNs, Number.NEGATIVE_INFINITY);
       };
     },
     mayMeasure(workspace) {
-      const { place, unitNs } = bucketOf("measurements", workspace, MEASUREMENTS_PER_MINUTE);
-      return takeFrom(place, unitNs, unitNs);
+      const bucket = bucketOf("measurements", workspace, MEASUREMENTS_PER_MINUTE);
+      return takeFrom(placeNow(bucket), bucket.unitNs, bucket.unitNs);
     },
-    headers: (rules) => headersOf(both(rules)),
+    headers: headersOf,
   };
+}
+
+interface Buckets {
+  readonly requests: Bucket | undefined;
+  readonly tokens: Bucket | undefined;
 }
 
 interface Bucket {
   readonly what: "requests" | "tokens" | "measurements";
+  /** The name by which its word is found. */
+  readonly named: string;
   /** Per minute. */
   readonly limit: number;
-  /** The index of its word. */
-  readonly place: number;
   /** The time in which one unit refills. */
   readonly unitNs: number;
 }

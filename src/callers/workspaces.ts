@@ -159,10 +159,18 @@ export function openWorkspaces(
       : { settings: NO_SETTINGS, hasCredits: undefined };
   });
 
+  /** Every request needs them, several times: they are made again only when the row or the defaults have changed. */
+  const made = new WeakMap<object, { readonly by: WorkspaceSection; readonly rules: WorkspaceRules }>();
+
   return {
     rules(name) {
-      const { settings, hasCredits } = own(name);
-      return rulesOf(name, settings, hasCredits, defaults());
+      const row = own(name);
+      const by = defaults();
+      const known = made.get(row);
+      if (known?.by === by) return known.rules;
+      const rules = rulesOf(name, row.settings, row.hasCredits, by);
+      made.set(row, { by, rules });
+      return rules;
     },
     async create(name, settings, credits, actor = ACTORS.commandLine) {
       checkNewWorkspace(name);

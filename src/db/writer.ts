@@ -34,6 +34,9 @@ type World = Pick<Outside, "sleep" | "monotonic" | "random" | "turn" | "polled">
 /** With it, a commit without changes notifies nobody. */
 const NOTHING_GATHERED: Gathering = { flush() {}, ended() {} };
 
+/** How often a commit waits for more writes while each wait brings some. Every commit costs as much as several writes. */
+const TURNS_MAX = 4;
+
 /** The longest wait for a locked database. */
 export const LOCK_WAIT_MS = 5_000;
 
@@ -126,8 +129,11 @@ export function createWriter(
 
   async function writeAll(): Promise<void> {
     while (queue.length > 0) {
-      // Requests that have arrived but are not read yet share the commit.
-      await polled();
+      // Requests that have arrived but are not read yet share the commit, and so do those that arrive while it waits.
+      for (let turns = 0, before = 0; turns < TURNS_MAX && queue.length > before; turns += 1) {
+        before = queue.length;
+        await polled();
+      }
       const group = queue;
       queue = [];
       try {

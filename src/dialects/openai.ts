@@ -28,7 +28,18 @@ const DECIDING = [...FIELDS_BY_POLICY, "token_arrays", "base64", "empty_input", 
 /** By the policies that affect them: few are in use, however many workspaces there are. */
 const checks = new Map<string, RequestCheck>();
 
+/** The same, for policies that were seen before. */
+const seen = new WeakMap<Policies, RequestCheck>();
+
 function checkFor(policies: Policies): RequestCheck {
+  const known = seen.get(policies);
+  if (known) return known;
+  const check = checkByName(policies);
+  seen.set(policies, check);
+  return check;
+}
+
+function checkByName(policies: Policies): RequestCheck {
   const key = DECIDING.map((name) => policies[name]).join();
   const known = checks.get(key);
   if (known) return known;

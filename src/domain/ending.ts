@@ -15,7 +15,10 @@ export interface EndSignal {
 export class Ending implements EndSignal {
   aborted = false;
   reason: unknown;
-  private readonly listeners: (() => void)[] = [];
+  /** Most have one listener at a time. */
+  private listener: (() => void) | undefined;
+  /** Those that came after it. */
+  private others: (() => void)[] | undefined;
 
   /** The first reason counts. */
   abort(reason: unknown): void {
@@ -23,7 +26,7 @@ export class Ending implements EndSignal {
     this.aborted = true;
     this.reason = reason;
     // A listener that another one removes during the notification is not called any more.
-    for (let next = this.listeners.shift(); next; next = this.listeners.shift()) next();
+    for (let next = this.shift(); next; next = this.shift()) next();
   }
 
   /** Ends together with another, with the same reason. @returns a function that stops following it */
@@ -35,16 +38,29 @@ export class Ending implements EndSignal {
   }
 
   addEventListener(_: "abort", listener: () => void): void {
-    this.listeners.push(listener);
+    if (this.listener === undefined) this.listener = listener;
+    else if (this.others === undefined) this.others = [listener];
+    else this.others.push(listener);
   }
 
   removeEventListener(_: "abort", listener: () => void): void {
-    const place = this.listeners.indexOf(listener);
-    if (place !== -1) this.listeners.splice(place, 1);
+    if (this.listener === listener) {
+      this.shift();
+      return;
+    }
+    const place = this.others?.indexOf(listener) ?? -1;
+    if (place !== -1) this.others?.splice(place, 1);
   }
 
   throwIfAborted(): void {
     if (this.aborted) throw this.reason;
+  }
+
+  /** Takes the first listener off. */
+  private shift(): (() => void) | undefined {
+    const first = this.listener;
+    this.listener = this.others?.shift();
+    return first;
   }
 }
 

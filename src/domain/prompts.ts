@@ -36,6 +36,7 @@ export function promptFor(
   request: Pick<EmbedRequest, "task" | "inputs">,
   { targets, facts }: Pick<Route, "targets" | "facts">,
 ): Prompt | undefined {
+  if (!request.task) return undefined;
   const prompt = promptOf(request, facts);
   const isOnesOwn = targets.length === 1 && targets.every((target) => wordFor(request, target) !== undefined);
   return isOnesOwn ? undefined : prompt;

@@ -27,8 +27,12 @@ export function unlessAborted<Value>(signal: EndSignal, work: Promise<Value>): P
 /** Waits for all of them, so that none is still at work when the first failure is thrown. */
 export function allDone(works: readonly Promise<void>[]): Promise<void> {
   const [only] = works;
-  return works.length === 1 && only ? only : allSettled(works);
+  if (only === undefined) return NOTHING_TO_DO;
+  return works.length === 1 ? only : allSettled(works);
 }
+
+/** One for all: a promise of its own for each would be many. */
+export const NOTHING_TO_DO: Promise<void> = Promise.resolve();
 
 async function allSettled(works: readonly Promise<void>[]): Promise<void> {
   for (const outcome of await Promise.allSettled(works)) {

@@ -30,18 +30,27 @@ export async function readJsonBody(
   checkMediaType(request.headers.get("content-type"), mediaTypes);
   const declared = Number(request.headers.get("content-length") ?? 0);
   if (declared > bytesMax) throw tooLarge(bytesMax);
-  const { body } = request;
-  if (body === null) throw new GatewayError("invalid", "The body is empty: send a JSON object.");
-  if (declared > 0) await place.hold(declared, over);
+  if (declared > 0) {
+    const held = place.hold(declared, over);
+    if (held) await held;
+  }
   const encoding = request.headers.get("content-encoding");
   // With a Content-Length and without compression a body cannot be larger: reading it at once costs half.
   const bytes =
     declared > 0 && encoding === null
       ? await whole(request, bytesMax, over)
-      : await collect(decompressed(body, encoding), { over, bytesMax, place });
-  if (bytes.byteLength === 0) throw new GatewayError("invalid", "The body is empty: send a JSON object.");
+      : await collect(decompressed(streamOf(request), encoding), { over, bytesMax, place });
+  if (bytes.byteLength === 0) throw empty();
   return parseJson(decodeText(bytes));
 }
+
+/** Not asked for where it is not needed: Bun makes a stream for it. */
+function streamOf({ body }: Request): ReadableStream<Uint8Array> {
+  if (body === null) throw empty();
+  return body;
+}
+
+const empty = () => new GatewayError("invalid", "The body is empty: send a JSON object.");
 
 const JSON_TYPE = /^application\/([\w.-]+\+)?json$/;
 
@@ -84,12 +93,14 @@ function decompressed(body: ReadableStream<Uint8Array>, encoding: string | null)
 }
 
 async function whole(request: Request, bytesMax: number, over: EndSignal): Promise<Uint8Array> {
-  const bytes = await unlessAborted(over, request.arrayBuffer()).catch((cause: unknown) => {
+  try {
+    const bytes = await unlessAborted(over, request.bytes());
+    if (bytes.byteLength <= bytesMax) return bytes;
+  } catch (cause) {
     if (over.aborted) throw over.reason;
     throw unreadable(cause);
-  });
-  if (bytes.byteLength > bytesMax) throw tooLarge(bytesMax);
-  return new Uint8Array(bytes);
+  }
+  throw tooLarge(bytesMax);
 }
 
 async function collect(
@@ -111,7 +122,8 @@ async function collect(
       if (done) break;
       gathered.add(value);
       if (gathered.size > bytesMax) throw tooLarge(bytesMax);
-      await place.hold(gathered.size, over);
+      const held = place.hold(gathered.size, over);
+      if (held) await held;
     }
   } catch (cause) {
     reader.cancel().catch(() => undefined);

@@ -22,19 +22,19 @@ export function cacheUseOf(headers: Headers): CacheUse {
   return { find: store && !directives.includes("no-cache"), keep: store };
 }
 
-/** @param own the API's own headers */
+/** @param headers by names in lower case @param own the API's own headers */
 export function setErrorHeaders(
-  headers: Headers,
+  headers: Record<string, string>,
   error: GatewayError,
   status: number,
   own: Readonly<Record<string, string>> = {},
 ): void {
-  if (status === 401) headers.set("www-authenticate", "Bearer");
-  if (error.allowed !== undefined) headers.set("allow", error.allowed);
+  if (status === 401) headers["www-authenticate"] = "Bearer";
+  if (error.allowed !== undefined) headers.allow = error.allowed;
   for (const [name, value] of Object.entries({ ...error.headers, ...own }))
-    headers.set(name, sendable(value));
+    headers[name.toLowerCase()] = sendable(value);
   if (error.retryAfterMs !== undefined && (status === 402 || status === 429 || status === 503)) {
-    headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
+    headers["retry-after"] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
   }
 }
 

@@ -22,6 +22,7 @@ import { askedOf, questionOf, smallBodyOf, told } from "./asked";
 import { batchPaths } from "./batches";
 import { readJsonBody } from "./body";
 import { bodyArrived } from "./body-arrived";
+import type { BodyPlace } from "./body-memory";
 import { corsHeaders, preflightHeaders } from "./cors";
 import { dashboardFor } from "./dashboard";
 import { endpointsOf } from "./endpoints";
@@ -32,6 +33,7 @@ import { factsFor, type Listing, listModels, showModel } from "./models";
 import type { DoorParts, RequestTimer, Said, Served, Speak, Visit, Work } from "./parts";
 import { readiness } from "./ready";
 import type { Client, Sent } from "./sending";
+import type { Flight } from "./under-way";
 
 export type Door = ReturnType<typeof createDoor>;
 
@@ -54,45 +56,46 @@ export function createDoor(parts: DoorParts) {
     return origins && !isOfAdmin(URL.parse(url)?.pathname ?? "") ? origins : undefined;
   };
 
-  const policiesAt = ({ policies }: Wire, caller?: Caller): Policies => ({
-    ...parts.policies(caller),
-    ...policies,
-  });
+  const policiesAt = ({ policies }: Wire, caller?: Caller): Policies =>
+    policies === undefined ? parts.policies(caller) : { ...parts.policies(caller), ...policies };
 
   async function respond(visit: Visit, work: Work): Promise<Response> {
     const requestId = newRequestId(outside);
     const began = outside.monotonic();
-    const headers = new Headers({
+    // By names in lower case. Plain members: each call of a `Headers` costs as much as a small object.
+    const headers: Record<string, string> = {
       ...HEADERS_OF_ALL,
       "content-type": "application/json",
       "x-request-id": requestId,
       ...corsHeaders(visit.request, originsFor(visit.request)),
-    });
+    };
     const theirs = clientRequestId(visit.request);
-    if (theirs !== undefined) headers.set("x-client-request-id", theirs);
+    if (theirs !== undefined) headers["x-client-request-id"] = theirs;
     let status = 200;
     let isUnread = false;
     let body: Said["body"];
     const { wire = openaiWire } = visit;
-    let policies = policiesAt(wire);
+    /** Undefined while the gateway's own would be used. */
+    let policiesOfCaller: Policies | undefined;
     let known: Readonly<Record<string, unknown>> = theirs === undefined ? {} : { client_request: theirs };
     const tell: Tell = (more) => {
       known = { ...known, ...more };
     };
     const speak = (caller: Caller) => {
       tell({ workspace: caller.workspace, key: caller.keyId });
-      policies = policiesAt(wire, caller);
-      return policies;
+      policiesOfCaller = policiesAt(wire, caller);
+      return policiesOfCaller;
     };
     try {
       checkHead(visit.request);
       const answer = await work(visit, requestId, speak, tell);
       body = answer.body;
       status = answer.status ?? status;
-      for (const name in answer.headers) headers.set(name, sendable(answer.headers[name] ?? ""));
+      for (const name in answer.headers) headers[name.toLowerCase()] = sendable(answer.headers[name] ?? "");
     } catch (thrown) {
       const error = asGatewayError(thrown);
       const latencyMs = outside.monotonic() - began;
+      const policies = policiesOfCaller ?? policiesAt(wire);
       const { request } = visit;
       logFailed(outside, { requestId, request, error, policies, latencyMs, known });
       status = wordingOf(error, policies).status;
@@ -102,8 +105,8 @@ export function createDoor(parts: DoorParts) {
       await bodyArrived(request, outside);
     }
     // Otherwise the client would send its next request to a gateway that shuts down, or the rest of a body that is not read.
-    if (underWay.isLeaving() || isUnread) headers.set("connection", "close");
-    headers.set("openai-processing-ms", String(Math.round(outside.monotonic() - began)));
+    if (underWay.isLeaving() || isUnread) headers.connection = "close";
+    headers["openai-processing-ms"] = String(Math.round(outside.monotonic() - began));
     return new Response(sent(body, visit, { gone: visit.request.signal, requestId }), { status, headers });
   }
 
@@ -128,59 +131,60 @@ export function createDoor(parts: DoorParts) {
   const embeddings = (path: EmbedPath, pattern: string, at: Visit) =>
     respond(at, async ({ request, server, params }, requestId, speak, tell) => {
       let caller: Caller | undefined;
+      let flight: Flight | undefined;
+      let place: BodyPlace | undefined;
       let isSending = false;
-      let leaveMemory = () => {};
       // Called after the request: once a request has another timeout, Bun forgets the idle timeout of its connection.
       const waitNoLonger = () => server?.timeout(request, parts.idleSeconds);
       try {
-        return await underWay.run(async (ending, keep) => {
-          const known = await auth.identify(request);
-          caller = known;
-          // Bun would abort a slow answer after 10 s; the request has its own deadline.
-          server?.timeout(request, 0);
-          const gone = () => ending.abort(clientGone());
-          if (request.signal.aborted) gone();
-          else request.signal.addEventListener("abort", gone);
-          const place = parts.bodyMemory.enter(known.workspace);
-          leaveMemory = place.leave;
-          const answer = await parts.embed({
-            requestId,
-            caller: known,
-            decode(body, policies) {
-              const defaultModel = parts.defaultModel();
-              return path.decode(body, askedOf(request, { pattern, params, policies, defaultModel }));
-            },
-            speech() {
-              const policies = speak(known);
-              return { policies, forced: forcedProviderOf(request.headers, policies) };
-            },
-            body: () =>
-              readJsonBody(request, {
-                over: ending,
-                bytesMax: parts.bodyBytesMax(),
-                place,
-                mediaTypes: path.mediaTypes,
-              }),
-            cacheUse: cacheUseOf(request.headers),
-            pinnedSpace: request.headers.get("x-embedgate-space")?.trim() || undefined,
-            ending,
-            failing: tell,
-            trace: parts.beginTrace(request, requestId),
-          });
-          const kept = () => {
-            isSending = true;
-            const leave = keep();
-            return () => {
-              leave();
-              waitNoLonger();
-            };
-          };
-          return {
-            ...answer,
-            body: sent(answer.body, { request, server }, { gone: ending, keep: kept, requestId }),
-          };
+        flight = underWay.enter();
+        const { ending, keep } = flight;
+        const identified = auth.identify(request);
+        const known = identified instanceof Promise ? await identified : identified;
+        caller = known;
+        // Bun would abort a slow answer after 10 s; the request has its own deadline.
+        server?.timeout(request, 0);
+        const gone = () => ending.abort(clientGone());
+        if (request.signal.aborted) gone();
+        else request.signal.addEventListener("abort", gone);
+        const own = parts.bodyMemory.enter(known.workspace);
+        place = own;
+        const answer = await parts.embed({
+          requestId,
+          caller: known,
+          decode(body, policies) {
+            const defaultModel = parts.defaultModel();
+            return path.decode(body, askedOf(request, { pattern, params, policies, defaultModel }));
+          },
+          speech() {
+            const policies = speak(known);
+            return { policies, forced: forcedProviderOf(request.headers, policies) };
+          },
+          body: () =>
+            readJsonBody(request, {
+              over: ending,
+              bytesMax: parts.bodyBytesMax(),
+              place: own,
+              mediaTypes: path.mediaTypes,
+            }),
+          cacheUse: cacheUseOf(request.headers),
+          pinnedSpace: request.headers.get("x-embedgate-space")?.trim() || undefined,
+          ending,
+          failing: tell,
+          trace: parts.beginTrace(request, requestId),
         });
-      } catch (thrown) {
+        const kept = () => {
+          isSending = true;
+          const leave = keep();
+          return () => {
+            leave();
+            waitNoLonger();
+          };
+        };
+        const body = sent(answer.body, { request, server }, { gone: ending, keep: kept, requestId });
+        return { body, headers: answer.headers };
+      } catch (cause) {
+        const thrown = flight ? flight.reasonOf(cause) : cause;
         // A request without an authenticated caller has no ledger row, and is only counted.
         if (!caller) {
           const { kind } = asGatewayError(thrown);
@@ -189,7 +193,8 @@ export function createDoor(parts: DoorParts) {
         }
         throw thrown;
       } finally {
-        leaveMemory();
+        place?.leave();
+        flight?.leave();
         if (!isSending) waitNoLonger();
       }
     });

@@ -5,13 +5,23 @@
 import { Ending } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
 
+/** A request in flight. */
+export interface Flight {
+  /** Ends the request. */
+  readonly ending: Ending;
+  /** The request's work is done; nothing happens if it is kept. */
+  leave(): void;
+  /** Keeps the request in flight after its work is done, until the returned function is called. */
+  keep(): () => void;
+  /** What the caller is told of a failure: if `cut` ended the request, that. */
+  reasonOf(thrown: unknown): unknown;
+}
+
 export interface UnderWay {
-  /**
-   * Does one request's work; its controller ends it.
-   * @param work may keep the request in flight after it is done itself, until it calls what `keep` returned
-   * @throws GatewayError busy, also if `cut` ended it
-   */
-  run<T>(work: (ending: Ending, keep: () => () => void) => Promise<T>): Promise<T>;
+  /** @throws GatewayError busy */
+  enter(): Flight;
+  /** Does one request's work. @throws GatewayError busy, also if `cut` ended it */
+  run<T>(work: (ending: Ending) => Promise<T>): Promise<T>;
   count(): number;
   /** From now on, kept-alive connections are told to close; all requests are still answered. @returns a function that ends this */
   leave(): () => void;
@@ -40,32 +50,48 @@ export function createUnderWay(most: () => number, changed?: (count: number) => 
   let isEnding = false;
   let leaving = 0;
   let isDraining = false;
-  return {
-    async run(work) {
-      if (isEnding) throw busy(SHUTTING_DOWN);
-      if (endings.size >= most())
-        throw busy(
-          `Too many requests in flight (server.max_concurrent_requests: ${most()}): try again in a moment.`,
-        );
-      const ending = new Ending();
-      endings.add(ending);
+
+  function enter(): Flight {
+    if (isEnding) throw busy(SHUTTING_DOWN);
+    if (endings.size >= most())
+      throw busy(
+        `Too many requests in flight (server.max_concurrent_requests: ${most()}): try again in a moment.`,
+      );
+    const ending = new Ending();
+    endings.add(ending);
+    changed?.(endings.size);
+    let isKept = false;
+    const left = () => {
+      endings.delete(ending);
       changed?.(endings.size);
-      let isKept = false;
-      const leave = () => {
-        endings.delete(ending);
-        changed?.(endings.size);
-        if (isEnding && endings.size === 0) empty.resolve();
-      };
-      try {
-        return await work(ending, () => {
-          isKept = true;
-          return leave;
-        });
-      } catch (thrown) {
+      if (isEnding && endings.size === 0) empty.resolve();
+    };
+    return {
+      ending,
+      leave() {
+        if (!isKept) left();
+      },
+      keep() {
+        isKept = true;
+        return left;
+      },
+      reasonOf(thrown) {
         const isCut = ending.aborted && thrown instanceof GatewayError && thrown.kind === "cancelled";
-        throw isCut ? ending.reason : thrown;
+        return isCut ? ending.reason : thrown;
+      },
+    };
+  }
+
+  return {
+    enter,
+    async run(work) {
+      const flight = enter();
+      try {
+        return await work(flight.ending);
+      } catch (thrown) {
+        throw flight.reasonOf(thrown);
       } finally {
-        if (!isKept) leave();
+        flight.leave();
       }
     },
     count: () => endings.size,

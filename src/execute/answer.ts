@@ -18,7 +18,8 @@ import type { Work } from "./work";
 /** @throws GatewayError that ends the request; the request's other calls are cancelled by then */
 export async function answer(work: Work, part: Part, history?: History, first?: Chosen): Promise<void> {
   try {
-    await allDone(await begun(work, part, history, first));
+    const rest = await begun(work, part, history, first);
+    if (rest.length > 0) await allDone(rest);
   } catch (thrown) {
     const error = asGatewayError(thrown);
     work.fail(error);

@@ -8,7 +8,6 @@ import { asGatewayError, GatewayError } from "../domain/errors";
 import type { BegunCall, Outcome } from "../domain/health";
 import type { Answered, Part, Target } from "../domain/request";
 import { type CallTrace, traceBy } from "../domain/trace";
-import { unlessAborted } from "../domain/until";
 import type { EmbedCall, EmbedReply } from "../plugin";
 import { believed, isCut } from "../tokens/belief";
 import { type Count, type CountedReply, countOf, estimateOf } from "../tokens/count";
@@ -124,7 +123,8 @@ async function sent(
     trace?.counted(first.tokens);
     if (part.pieces.length >= MANY_PIECES) await outside.turn?.();
     const isPlain = isCut(reply, inputsOf(part));
-    const byCount = isPlain ? undefined : await limitByCount(work, target, part, reply);
+    const looked = isPlain ? undefined : limitByCount(work, target, part, reply);
+    const byCount = looked && (await looked);
     const isUnknown = !isPlain && reply.tokens === undefined;
     const ownCall = (texts: Part) => replyInTime(ofNobody(work), target, texts, signal, trace);
     if (isUnknown || (byCount === "in doubt" && !work.run.isMeasurement))
@@ -170,7 +170,8 @@ async function sent(
   }
 }
 
-async function replyInTime(
+/** One promise for all that may end the wait: a plugin may ignore the signal, and the time limit holds anyway. */
+function replyInTime(
   work: Work,
   target: Target,
   part: Part,
@@ -180,41 +181,57 @@ async function replyInTime(
   const { outside } = work;
   const { provider } = target;
   const attempt = new Ending();
-  const call = { ...callFor(work, target), inputs: inputsOf(part), signal: abortSignalOf(attempt) };
+  const inputs = inputsOf(part);
+  const call = { ...callFor(work, target), inputs, signal: abortSignalOf(attempt) };
   if (trace) traceBy(call.signal, trace);
   const unfollow = attempt.follow(signal);
   const timeoutMs = attemptMs(work, target, part);
   const callOff = Number.isFinite(timeoutMs)
     ? outside.alarm(timeoutMs, () => attempt.abort(tooSlow(timeoutMs)))
     : () => undefined;
-  const estimate = estimateOf(inputsOf(part));
-  // Record the call in the same turn in which it is abandoned: the request's row may be written in the next turn.
-  let isAbandoned = false;
-  const abandon = () => {
-    isAbandoned = true;
-    work.abandoned(estimate, target);
-  };
-  attempt.addEventListener("abort", abandon);
-  const reply = begunBy(provider, call);
-  try {
-    // A plugin may ignore the signal. This enforces the time limit anyway.
-    const inTime = await unlessAborted(attempt, reply);
-    // The reply arrived in the same turn in which the call was abandoned.
-    if (isAbandoned) work.abandoned({ ...estimate, tokens: 0 }, target, estimate);
-    return inTime;
-  } catch (thrown) {
-    if (attempt.aborted) countLate(reply, work, target, part, { estimate, reason: attempt.reason });
-    throw thrown;
-  } finally {
-    attempt.removeEventListener("abort", abandon);
-    callOff();
-    unfollow();
-  }
+  return new Promise((resolve, reject) => {
+    const over = () => {
+      attempt.removeEventListener("abort", abandon);
+      callOff();
+      unfollow();
+    };
+    // Record the call in the same turn in which it is abandoned: the request's row may be written in the next turn.
+    const abandon = () => {
+      const estimate = estimateOf(inputs);
+      work.abandoned(estimate, target);
+      giveUp(estimate);
+    };
+    const giveUp = (estimate: Count) => {
+      over();
+      reject(attempt.reason);
+      countLate(reply, work, target, part, { estimate, reason: attempt.reason });
+    };
+    const isLate = attempt.aborted;
+    if (!isLate) attempt.addEventListener("abort", abandon);
+    const reply = begunBy(provider, call);
+    if (isLate) return giveUp(estimateOf(inputs));
+    reply.then(
+      (inTime) => {
+        if (attempt.aborted) return;
+        over();
+        resolve(inTime);
+      },
+      (thrown: unknown) => {
+        if (attempt.aborted) return;
+        over();
+        reject(thrown);
+      },
+    );
+  });
 }
 
 /** A plugin may throw synchronously, or return something that is not a promise. */
-async function begunBy({ upstream }: Target["provider"], call: EmbedCall): Promise<EmbedReply> {
-  return upstream.embed(call);
+function begunBy({ upstream }: Target["provider"], call: EmbedCall): Promise<EmbedReply> {
+  try {
+    return Promise.resolve(upstream.embed(call));
+  } catch (thrown) {
+    return Promise.reject(thrown);
+  }
 }
 
 const tooSlow = (timeoutMs: number) =>

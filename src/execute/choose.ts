@@ -39,18 +39,22 @@ export type Choice = Chosen | TrialToAwait | { readonly error: GatewayError };
 export function choose(work: Work, history: History): Choice {
   const { route, run, lane, outside } = work;
   const now = outside.monotonic();
-  const serving = route.targets.filter(({ mayServe }) => mayServe());
   const stands = history.failure?.error;
   const callsLeft = run.attemptsMax - history.calls - work.joint.callsInVain;
   if (stands && callsLeft <= 0) return { error: stands };
+  const admits = (target: Target) => healthOf(target).breaker.admits(false);
+  const isReady = (target: Target) =>
+    admits(target) && healthOf(target).restsUntil <= now && !target.provider.gate.isFull(lane);
+  const [only] = route.targets;
+  // The usual case: the first call, where there is nothing to choose between.
+  if (history.calls === 0 && route.targets.length === 1 && only.mayServe() && isReady(only))
+    return { target: only, waitMs: 0, isLast: false, isAgain: false, callsLeft };
+  const serving = route.targets.filter(({ mayServe }) => mayServe());
   const mayAskAgain = (target: Target) => {
     const asked = history.asked.get(target);
     if (asked === undefined || asked.calls > target.provider.retries) return false;
     return asked.error.meaning.retry && (asked.error.retryAfterMs ?? 0) <= RETRY_AFTER_MS_MAX;
   };
-  const admits = (target: Target) => healthOf(target).breaker.admits(false);
-  const isReady = (target: Target) =>
-    admits(target) && healthOf(target).restsUntil <= now && !target.provider.gate.isFull(lane);
   const unasked = serving.filter((target) => !history.asked.has(target));
   const again = history.calls === 0 ? [] : leastAsked(serving.filter(mayAskAgain), history);
   const target =

@@ -14,34 +14,47 @@ export interface Evidence {
   awaited(target: Target): Promise<boolean>;
 }
 
-export function createEvidence(): Evidence {
-  const answered = new Set<Target>();
-  const waiting = new Set<() => void>();
-  let underWay = 0;
-  const wakeAll = () => {
-    for (const wake of waiting) wake();
-  };
-  return {
-    begin() {
-      underWay += 1;
-    },
-    end() {
-      underWay -= 1;
-      if (underWay === 0) wakeAll();
-    },
-    answered(target) {
-      answered.add(target);
-      wakeAll();
-    },
-    isThere: (target) => answered.has(target),
-    async awaited(target) {
-      while (!answered.has(target) && underWay > 0) {
-        const { promise: woken, resolve } = Promise.withResolvers<void>();
-        waiting.add(resolve);
-        await woken;
-        waiting.delete(resolve);
-      }
-      return answered.has(target);
-    },
-  };
+/** Its sets are made when they are needed: a request of one call needs none. */
+class OfRequest implements Evidence {
+  private targets: Target[] | undefined;
+  private waiting: Set<() => void> | undefined;
+  private underWay = 0;
+
+  begin(): void {
+    this.underWay += 1;
+  }
+
+  end(): void {
+    this.underWay -= 1;
+    if (this.underWay === 0) this.wakeAll();
+  }
+
+  answered(target: Target): void {
+    if (!this.isThere(target)) {
+      if (this.targets) this.targets.push(target);
+      else this.targets = [target];
+    }
+    this.wakeAll();
+  }
+
+  isThere(target: Target): boolean {
+    return this.targets?.includes(target) ?? false;
+  }
+
+  async awaited(target: Target): Promise<boolean> {
+    this.waiting ??= new Set();
+    while (!this.isThere(target) && this.underWay > 0) {
+      const { promise: woken, resolve } = Promise.withResolvers<void>();
+      this.waiting.add(resolve);
+      await woken;
+      this.waiting.delete(resolve);
+    }
+    return this.isThere(target);
+  }
+
+  private wakeAll(): void {
+    if (this.waiting) for (const wake of this.waiting) wake();
+  }
 }
+
+export const createEvidence = (): Evidence => new OfRequest();

@@ -7,7 +7,7 @@ import { picoUsdPerToken } from "../books/money";
 import { Ending } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
 import type { Answered, EmbedRequest, Plan, Route, Run, Tally, Target } from "../domain/request";
-import { allDone } from "../domain/until";
+import { allDone, NOTHING_TO_DO } from "../domain/until";
 import { answer } from "./answer";
 import { nextTarget } from "./attempts";
 import { carveOne } from "./carve";
@@ -61,7 +61,7 @@ export async function execute(
     fail: (error) => failed.abort(error),
     evidence,
     isSearch: false,
-    searches: { last: Promise.resolve() },
+    searches: { last: NOTHING_TO_DO },
     patience: { endsAt: undefined },
     comeBackAt: new Map(),
     joint: { isOver: false, callsInVain: 0 },
@@ -85,8 +85,9 @@ export async function execute(
       if (part.pieces.length > 0) await answer(work, part, UNASKED, chosen);
     }
   }
+  const workers = workersFor(work);
   try {
-    await allDone(Array.from({ length: workersFor(work) }, workThrough));
+    await (workers === 1 ? workThrough() : allDone(Array.from({ length: workers }, workThrough)));
   } catch (thrown) {
     throw asGatewayError(failed.aborted ? failed.reason : thrown);
   } finally {

@@ -39,14 +39,15 @@ export interface CutByCount {
 
 /**
  * The limit at which a provider must have cut: its count is smaller than ours by exactly the tokens beyond a usual limit.
- * @returns "in doubt" if it is smaller by any other number (another vocabulary, or an unusual limit); undefined if the counts are equal
+ * @returns "in doubt" if it is smaller by any other number (another vocabulary, or an unusual limit); undefined if the counts are equal, or
+ *   need not be compared
  */
-export async function limitByCount(
+export function limitByCount(
   work: Work,
   target: Target,
   part: Part,
   { tokens, tokensSource }: EmbedReply,
-): Promise<CutByCount | "in doubt" | undefined> {
+): Promise<CutByCount | "in doubt" | undefined> | undefined {
   const { facts, provider } = target;
   const { wholeTo } = healthOf(target).limit;
   // A provider that takes token ids counts by its own vocabulary and refuses texts that are too long.
@@ -55,6 +56,17 @@ export async function limitByCount(
   const bytesLeast = Math.max(USUAL_LEAST, wholeTo);
   if (!part.pieces.some(({ input }) => typeof input === "string" && Buffer.byteLength(input) > bytesLeast))
     return undefined;
+  return comparedCounts(work, target, part, tokens, bytesLeast);
+}
+
+async function comparedCounts(
+  work: Work,
+  target: Target,
+  part: Part,
+  tokens: number,
+  bytesLeast: number,
+): Promise<CutByCount | "in doubt" | undefined> {
+  const { facts } = target;
   const counts = await ownCounts(work, target, part);
   if (counts === undefined) return "in doubt";
   const marks = marksOf(facts);

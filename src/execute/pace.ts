@@ -53,8 +53,9 @@ export function attemptMs(
   { pieces }: Part,
 ): number {
   const { timeoutMs } = provider;
+  if (!provider.healthOf(model).mayBeLoading) return timeoutMs;
   const isAlone = route.targets.filter(({ mayServe }) => mayServe()).length <= 1;
-  if (!isAlone || !provider.healthOf(model).mayBeLoading) return timeoutMs;
+  if (!isAlone) return timeoutMs;
   const leftMs = Math.max(0, run.endsAt - outside.monotonic());
   // Slightly more than the remaining time, so that the request's own deadline ends the call with its own error.
   return Math.max(timeoutMs, pieces.length <= FEW_PIECES ? leftMs + 1_000 : leftMs / 2);

@@ -22,6 +22,7 @@ export interface Connection {
 interface Exchange {
   readonly resolve: (reply: Reply) => void;
   readonly reject: (cause: unknown) => void;
+  readonly signal: AbortSignal | undefined;
 }
 
 class BrokenConnection extends Error {
@@ -63,19 +64,26 @@ export async function connect(
 
   const broken = () => brokenBy ?? new BrokenConnection("ECONNRESET");
 
-  function finish(reply: Reply): void {
-    const { resolve } = exchange ?? {};
+  const giveUp = () => fail(exchange?.signal?.reason);
+
+  function ended(): Exchange | undefined {
+    const over = exchange;
     exchange = undefined;
+    over?.signal?.removeEventListener("abort", giveUp);
+    return over;
+  }
+
+  function finish(reply: Reply): void {
+    const over = ended();
     // The server answered before it had the whole request: the unsent rest would corrupt the next request.
     if (!reply.isKept || unsent !== undefined) close();
-    resolve?.(reply);
+    over?.resolve(reply);
   }
 
   function fail(cause: unknown): void {
-    const { reject } = exchange ?? {};
-    exchange = undefined;
+    const over = ended();
     close();
-    reject?.(cause);
+    over?.reject(cause);
   }
 
   function send(socket: Socket<undefined>): void {
@@ -150,18 +158,7 @@ export async function connect(
     isUsable: () => !isClosed && exchange === undefined,
     ask: (request, signal) =>
       new Promise((resolve, reject) => {
-        const giveUp = () => fail(signal?.reason);
-        const done = () => signal?.removeEventListener("abort", giveUp);
-        exchange = {
-          resolve(reply) {
-            done();
-            resolve(reply);
-          },
-          reject(cause) {
-            done();
-            reject(cause);
-          },
-        };
+        exchange = { resolve, reject, signal };
         if (signal?.aborted) return giveUp();
         if (isClosed) return fail(broken());
         signal?.addEventListener("abort", giveUp);

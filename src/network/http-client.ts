@@ -118,22 +118,19 @@ export function createHttpClient(
    * A reply without a request may be in the system's buffer, and would be taken for the answer. So the event loop must have polled the
    * network before the connection is used.
    */
-  async function silentConnection(server: Server, signal: AbortSignal | undefined): Promise<Connection> {
-    for (;;) {
-      const idle = idleConnection(server);
-      const connection = idle ?? (await connectUnlessAborted(server, signal));
-      await polled();
-      // Unsolicited bytes on a new connection are noticed by its first request.
-      if (idle === undefined || connection.isUsable()) return connection;
-    }
-  }
-
   async function ask(
     { server }: Place,
     request: Uint8Array,
     signal: AbortSignal | undefined,
   ): Promise<Fetched> {
-    const connection = await silentConnection(server, signal);
+    let connection: Connection;
+    do {
+      const idle = idleConnection(server);
+      connection = idle ?? (await connectUnlessAborted(server, signal));
+      await polled();
+      // Unsolicited bytes on a new connection are noticed by its first request.
+      if (idle === undefined) break;
+    } while (!connection.isUsable());
     const reply = await connection.ask(request, signal);
     const said = reply.fields.get("keep-alive");
     if (said !== undefined) noteIdleTime(server, said);
@@ -220,8 +217,25 @@ function requestOf(
   return bytes;
 }
 
-/** `Headers` refuses header injection and joins repeated headers. */
+/** The lines of headers that were written before: a provider's calls mostly have the same. */
+const knownLines = new Map<string, string>();
+const KNOWN_LINES_MAX = 100;
+
 function headerLines(headers: NonNullable<RequestInit["headers"]>): string {
+  if (headers instanceof Headers || Array.isArray(headers)) return writtenLines(headers);
+  let key = "";
+  // Each with its length, so that no value can imitate another header.
+  for (const name in headers) key += `${name.length} ${name}${headers[name]?.length} ${headers[name]}`;
+  const known = knownLines.get(key);
+  if (known !== undefined) return known;
+  const lines = writtenLines(headers);
+  if (knownLines.size >= KNOWN_LINES_MAX) knownLines.clear();
+  knownLines.set(key, lines);
+  return lines;
+}
+
+/** `Headers` refuses header injection and joins repeated headers. */
+function writtenLines(headers: NonNullable<RequestInit["headers"]>): string {
   let lines = "";
   let isNamed = false;
   const said = (headers instanceof Headers ? headers : new Headers(headers)).toJSON();

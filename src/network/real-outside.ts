@@ -38,8 +38,20 @@ function readFile(path: string): Promise<string | undefined> {
 const threads = Math.max(1, Math.min(4, coresHere() - 1));
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-/** The first turn of the event loop may come before it polls the network, the second comes after. */
-const polled = () => new Promise<void>((resolve) => setImmediate(() => setImmediate(resolve)));
+
+/** The wait that has not come to its first turn yet. */
+let polling: Promise<void> | undefined;
+
+/** The first turn of the event loop may come before it polls the network, the second comes after. All calls before the first share one wait. */
+function polled(): Promise<void> {
+  polling ??= new Promise((resolve) => {
+    setImmediate(() => {
+      polling = undefined;
+      setImmediate(resolve);
+    });
+  });
+  return polling;
+}
 
 /** On standard error, so that standard output has only the command's output. */
 const log = createLog({

@@ -49,19 +49,19 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
   /** Buffer for a body of known length. */
   let whole: Uint8Array<ArrayBuffer> | undefined;
   /** For a body of unknown length. */
-  let pieces = new Gathered();
+  let pieces: Gathered | undefined;
   let size = 0;
   let isInTrailer = false;
   /** Bytes left of the current chunk; undefined between chunks. */
   let chunkLeft: number | undefined;
 
   function finished({ status, fields, isKept }: Head): Reply {
-    const bytes = whole ?? pieces.bytes();
+    const bytes = whole ?? pieces?.bytes() ?? new Uint8Array();
     // Bytes after the reply belong to no request: the connection cannot be reused.
     const reply = { status, fields, bytes, isKept: isKept && left.size === 0 };
     head = undefined;
     whole = undefined;
-    pieces = new Gathered();
+    pieces = undefined;
     size = 0;
     return reply;
   }
@@ -70,7 +70,10 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
     const piece = left.take(count);
     if (size + piece.byteLength > bodyBytesMax) throw new Error("the reply is too large");
     if (whole) whole.set(piece, size);
-    else pieces.add(piece);
+    else {
+      pieces ??= new Gathered();
+      pieces.add(piece);
+    }
     size += piece.byteLength;
     return piece.byteLength;
   }
@@ -136,6 +139,11 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
         return undefined;
       }
       if (framing > bodyBytesMax) throw new Error("the reply is too large");
+      if (whole === undefined && left.size >= framing) {
+        // All of it is there: it need not be copied.
+        whole = unshared(left.take(framing));
+        return finished(head);
+      }
       whole ??= unfilled(framing);
       takeUpTo(framing - size);
       return size === framing ? finished(head) : undefined;
@@ -149,6 +157,14 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
     },
     end: () => (head?.framing === "until closed" ? finished({ ...head, isKept: false }) : undefined),
   };
+}
+
+/** Bytes of a socket are never in shared memory. A `Buffer` would not do: its `slice` makes no copy. */
+function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = bytes;
+  return buffer instanceof ArrayBuffer
+    ? new Uint8Array(buffer, byteOffset, byteLength)
+    : new Uint8Array(bytes);
 }
 
 /** Uninitialised memory; only exposed once it is completely written. */

@@ -90,30 +90,23 @@ const sumOf = (inputs: readonly Input[], of: (input: Input) => number) =>
 
 /** The row before the first call. After a crash it states the most that can have been sent. */
 export function rowUnderWay(progress: Progress, inputs: readonly Input[]): LedgerRow {
-  return {
-    ...known(progress),
-    cache_hits: 0,
-    tokens: 0,
-    ...upstreamUnderWay(progress, estimatedTokens(inputs)),
-    tokens_source: null,
-    status: UNDER_WAY,
-    error: null,
-    latency_ms: 0,
-    ...costOf(0, progress, undefined),
-  };
+  const upstream = upstreamUnderWay(progress, estimatedTokens(inputs));
+  return rowOf(progress, { status: UNDER_WAY, tokensSource: null, latencyMs: 0 }, upstream, NO_COST);
 }
+
+type Cost = Pick<LedgerRow, "tokens_billed" | "cost_pico_usd" | "cost_femto_credits">;
+
+const NO_COST: Cost = { tokens_billed: 0, cost_pico_usd: 0n, cost_femto_credits: 0n };
 
 /**
  * A row's money. The caller also pays for abandoned calls, since the provider may charge for them.
  * @param prices undefined: nobody pays
  */
-function costOf(tokens: number, { run, route }: Progress, prices: Prices | undefined) {
+function costOf(tokens: number, { run, route }: Progress, prices: Prices | undefined): Cost {
+  if (prices === undefined) return NO_COST;
   const { tokensAbandoned: tokens_abandoned } = run.tally;
-  if (prices === undefined)
-    return { tokens_abandoned, tokens_billed: 0, cost_pico_usd: 0n, cost_femto_credits: 0n };
   const tokens_billed = tokens + (prices.abandoned === "charge" ? tokens_abandoned : 0);
   return {
-    tokens_abandoned,
     tokens_billed,
     cost_pico_usd: picoUsdOf(tokens + tokens_abandoned, route),
     cost_femto_credits: femtoCreditsOf(tokens_billed, route, prices.exchange),
@@ -132,19 +125,9 @@ export function rowAnswered(
   prices: Prices | undefined,
   latencyMs: number,
 ): LedgerRow {
-  return {
-    ...known(progress),
-    cache_hits: result.cacheHits,
-    tokens: result.tokens,
-    tokens_cached: result.tokensOfHits,
-    saved_pico_usd: BigInt(result.tokensOfHits) * picoUsdPerToken(progress.route?.targets[0].costPrice ?? 0),
-    ...upstreamOf(progress),
-    tokens_source: result.tokensSource,
-    status: 200,
-    error: null,
-    latency_ms: Math.round(latencyMs),
-    ...costOf(prices ? billedTokens(result, prices) : 0, progress, prices),
-  };
+  const ended = { status: 200, tokensSource: result.tokensSource, latencyMs, result };
+  const cost = costOf(prices ? billedTokens(result, prices) : 0, progress, prices);
+  return rowOf(progress, ended, upstreamOf(progress), cost);
 }
 
 function rowFailed(
@@ -154,19 +137,9 @@ function rowFailed(
   prices: Prices | undefined,
 ): LedgerRow {
   const { status, code } = progress.policies ? wordingOf(error, progress.policies) : error.meaning;
-  return {
-    ...known(progress, error),
-    cache_hits: 0,
-    tokens: 0,
-    ...upstreamOf(progress),
-    tokens_source: progress.run.tally.tokensAbandoned > 0 ? "estimated" : null,
-    status,
-    error: code ?? error.kind,
-    kind: error.kind,
-    upstream_status: error.upstreamStatus ?? null,
-    latency_ms: Math.round(latencyMs),
-    ...costOf(0, progress, prices),
-  };
+  const tokensSource = progress.run.tally.tokensAbandoned > 0 ? "estimated" : null;
+  const ended = { status, tokensSource, latencyMs, failure: { error, code: code ?? error.kind } } as const;
+  return rowOf(progress, ended, upstreamOf(progress), costOf(0, progress, prices));
 }
 
 /**
@@ -212,6 +185,10 @@ type Upstream = Required<Pick<LedgerRow, "tokens_upstream" | "upstream_pico_usd"
 function upstreamOf({ run: { tally } }: Pick<Progress, "run">): Upstream {
   const { tokens, providers, byProvider } = tally;
   if (byProvider.size === 0) return { tokens_upstream: tokens, upstream_pico_usd: 0n, by_provider: null };
+  // The usual case: one provider counted all, and it answered.
+  const [answering = ""] = providers;
+  const alone = byProvider.size === 1 && providers.size === 1 ? byProvider.get(answering) : undefined;
+  if (alone) return { tokens_upstream: tokens, upstream_pico_usd: alone.picoUsd, by_provider: null };
   const all = [...byProvider];
   const picoUsd = all.reduce((sum, [, one]) => sum + one.picoUsd, 0n);
   const [only] = providers;
@@ -235,11 +212,26 @@ function upstreamUnderWay({ run, route }: Progress, tokens: number): Upstream {
   };
 }
 
-/** What a row says of the request itself, however it ends. */
-function known({ caller, run, request, route, result }: Progress, error?: GatewayError) {
-  const { providers } = run.tally;
+/** How a request ended, or that it is under way. */
+interface Ended {
+  readonly status: number;
+  readonly tokensSource: LedgerRow["tokens_source"];
+  readonly latencyMs: number;
+  readonly result?: Result;
+  readonly failure?: { readonly error: GatewayError; readonly code: string };
+}
+
+/** Every member by itself: put together from several objects, a row takes several times as long. */
+function rowOf(
+  { caller, run, request, route, result: known }: Progress,
+  { status, tokensSource, latencyMs, result, failure }: Ended,
+  upstream: Upstream,
+  cost: Cost,
+): LedgerRow {
+  const { providers, calls, tokensAbandoned } = run.tally;
   // The providers that answered; otherwise the one that failed last or would have been called; none if none was needed.
-  const planned = result === undefined ? (error?.provider ?? route?.targets[0].provider.name) : undefined;
+  const planned =
+    known === undefined ? (failure?.error.provider ?? route?.targets[0].provider.name) : undefined;
   return {
     request_id: run.requestId,
     started_at: run.startedAt,
@@ -248,10 +240,29 @@ function known({ caller, run, request, route, result }: Progress, error?: Gatewa
     model: request?.model ?? "",
     provider: providers.size > 0 ? [...providers].join(", ") : (planned ?? null),
     inputs: request?.inputs.length ?? 0,
-    calls_made: run.tally.calls.length,
-    calls: writtenCalls(run.tally.calls),
+    cache_hits: result?.cacheHits ?? 0,
+    tokens: result?.tokens ?? 0,
+    tokens_upstream: upstream.tokens_upstream,
+    tokens_abandoned: tokensAbandoned,
+    tokens_cached: result?.tokensOfHits ?? 0,
+    tokens_billed: cost.tokens_billed,
+    tokens_source: tokensSource,
+    status,
+    error: failure?.code ?? null,
+    kind: failure?.error.kind ?? null,
+    upstream_status: failure?.error.upstreamStatus ?? null,
+    latency_ms: Math.round(latencyMs),
+    cost_pico_usd: cost.cost_pico_usd,
+    cost_femto_credits: cost.cost_femto_credits,
+    upstream_pico_usd: upstream.upstream_pico_usd,
+    saved_pico_usd: result
+      ? BigInt(result.tokensOfHits) * picoUsdPerToken(route?.targets[0].costPrice ?? 0)
+      : 0n,
+    calls_made: calls.length,
+    calls: writtenCalls(calls),
+    by_provider: upstream.by_provider,
     user: request?.user ?? null,
     metadata: request?.metadata ? JSON.stringify(request.metadata) : null,
-    ...(run.batch !== undefined && { batch: run.batch }),
+    batch: run.batch ?? null,
   };
 }

@@ -27,6 +27,8 @@ import { refusedTask } from "../domain/tasks";
  */
 export function admit(request: EmbedRequest, route: Route, hintsMustCount: boolean): Route {
   const isCutHere = cutsForAll(route);
+  // The usual case: nothing to choose between.
+  if (route.targets.length === 1) return admitTo(route.targets[0], request, route, hintsMustCount, isCutHere);
   const judged = route.targets.map((target) => ({
     target: { ...target, facts: factsAsAsked(request, target, target.facts, isCutHere) },
     ignored: ignoredFields(request, target).join(),
@@ -41,6 +43,21 @@ export function admit(request: EmbedRequest, route: Route, hintsMustCount: boole
   );
   const others = alike.filter((one) => one !== best).map(({ target }) => target);
   return { ...route, facts, targets: [best.target, ...others] };
+}
+
+function admitTo(
+  target: Target,
+  request: EmbedRequest,
+  route: Route,
+  hintsMustCount: boolean,
+  isCutHere: boolean,
+): Route {
+  const error = refusal(request, route, target, hintsMustCount);
+  if (error) throw error;
+  const own = factsAsAsked(request, target, target.facts, isCutHere);
+  const facts = factsAsAsked(request, target, route.facts, isCutHere);
+  if (own === target.facts && facts === route.facts) return route;
+  return { ...route, facts, targets: [{ ...target, facts: own }] };
 }
 
 function refusal(

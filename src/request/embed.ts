@@ -108,9 +108,10 @@ export interface SpineParts {
 
 /**
  * Answers one embeddings request. Its ledger row is committed before this returns or throws.
+ * @param over called at the end
  * @throws GatewayError of any kind
  */
-export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer> {
+export async function embed(arrival: Arrival, parts: SpineParts, over: () => void): Promise<Answer> {
   const { outside, routes, spaces, cache, caching, ledger, settlements, prices, rateLimits } = parts;
   let decoded: Decoded | undefined;
   const { run, finish } = startRun(arrival, parts, () => late(parts.deadlineMs, decoded !== undefined));
@@ -203,7 +204,8 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     return {
       body: printed(script, parts.aside, bytesOf(result)),
       headers: {
-        ...headersOf(decoded, { ...route, ...place }, request, result, {
+        ...headersOf(decoded, route, request, result, {
+          place,
           providers: policies.provider_names === "hide" ? undefined : run.tally.providers,
           cacheUse: caching && remembered.use,
         }),
@@ -220,6 +222,7 @@ export async function embed(arrival: Arrival, parts: SpineParts): Promise<Answer
     throw told;
   } finally {
     finish();
+    over();
   }
 }
 

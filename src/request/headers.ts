@@ -13,39 +13,41 @@ import { decodedWith } from "./plan";
 import type { CacheUse } from "./recall";
 
 export interface Told {
+  /** The embedding space of the vectors; verified: a measurement confirmed it for the model's first route, or for several routes. */
+  readonly place: { readonly space: string; readonly isVerified: boolean };
   /** The providers that were called; undefined if they are hidden from the caller. */
   readonly providers: ReadonlySet<string> | undefined;
   /** undefined if nothing is ever cached. */
   readonly cacheUse: CacheUse | undefined;
 }
 
-/** @param route in the embedding space of the vectors */
 export function headersOf(
   { ignored, written = [] }: Pick<Decoded, "ignored" | "written">,
-  route: Route & { readonly isVerified: boolean },
+  route: Route,
   request: EmbedRequest,
   result: Result,
-  { providers = NONE, cacheUse }: Told,
+  { place, providers = NONE, cacheUse }: Told,
 ): Record<string, string> {
-  const headers = answerHeaders(route, request, result, providers, cacheNote(cacheUse, result));
+  const headers = answerHeaders(route, place, request, result, providers, cacheNote(cacheUse, result));
+  if (ignored.length === 0) return headers;
   return { ...headers, ...ignoredHeader(ignored, headers, written) };
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * @param route in the embedding space of the vectors; verified: a measurement confirmed this for the model's first route, or for several routes
  * @param providers the providers that were called, as far as the caller may know; headers about a vector are also sent for a cached one
  */
 function answerHeaders(
-  route: Route & { readonly isVerified: boolean },
+  route: Route,
+  place: Told["place"],
   request: EmbedRequest,
   result: Result,
   providers: ReadonlySet<string>,
   cacheNote: string | undefined,
 ): Record<string, string> {
   const headers: Record<string, string> = {
-    "x-embedding-space": `${route.isVerified ? "" : UNVERIFIED}${inHeader(route.space)}@${result.vectors[0]?.length ?? 0}`,
+    "x-embedding-space": `${place.isVerified ? "" : UNVERIFIED}${inHeader(place.space)}@${result.vectors[0]?.length ?? 0}`,
   };
   if (providers.size > 0) headers["x-embedgate-provider"] = [...providers].join(", ");
   if (cacheNote !== undefined) headers["x-embedgate-cache"] = cacheNote;
@@ -74,7 +76,6 @@ function ignoredHeader(
   headers: Readonly<Record<string, string>>,
   written: readonly string[],
 ): Record<string, string> {
-  if (ignored.length === 0) return {};
   const before = headers["x-embedgate-ignored"];
   const names = namesInHeader(ignored);
   if (before === undefined) return { "x-embedgate-ignored": names };

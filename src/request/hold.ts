@@ -43,16 +43,30 @@ export function holdExactly(
   );
 }
 
-/** A ledger that notifies waiting requests of each settled row. */
-export function announcing(ledger: Ledger, settlements: Settlements): Ledger {
+/** Functions that are called with rows of the ledger. */
+export interface Observers {
+  /** With each row that is written, in this order. */
+  readonly settled: readonly ((row: LedgerRow) => void)[];
+  /** With each row that will be written later: metrics count it too, so that they have the same sums as the ledger. */
+  readonly owed: (row: LedgerRow) => void;
+}
+
+/** A ledger that reports its rows, and notifies waiting requests of each settled one, also if it could not be written. */
+export function observed(ledger: Ledger, { settled, owed }: Observers, settlements: Settlements): Ledger {
   return {
     ...ledger,
     async settle(row, until) {
       try {
-        return await ledger.settle(row, until);
+        const charge = await ledger.settle(row, until);
+        for (const told of settled) told(row);
+        return charge;
       } finally {
         settlements.happened(row.workspace);
       }
+    },
+    owe(row) {
+      owed(row);
+      return ledger.owe(row);
     },
   };
 }

@@ -33,7 +33,8 @@ export async function plan(
   const texts = vocabulary === undefined ? asked : await decoded(asked, vocabulary, tokens, signal);
   const prompt = promptFor(request, route);
   const ready = prompt ? texts.map((piece) => withPrompt(piece, prompt)) : texts;
-  const { pieces, truncated } = await fitted(ready, route, tokens, { signal, prompt });
+  const fitting = fitted(ready, route, tokens, { signal, prompt });
+  const { pieces, truncated } = fitting instanceof Promise ? await fitting : fitting;
   const indivisible = isIndivisible(request, route);
   // The pieces of a text would share the context too (late chunking), and would be more inputs than were admitted.
   if (indivisible) refusePieces(pieces, "inputs that are embedded together");

@@ -1,11 +1,19 @@
 /**
- * A request's settings from the routing file: what may be cached, and the prices of tokens and cache hits.
+ * A request's settings from the routing file: what may be cached, the prices of tokens and cache hits, the deadline, and the number of attempts.
  */
 import type { GatewayConfig } from "../config/gateway-config";
 import { CacheSection } from "../config/schema";
 import type { Prices } from "./account";
 
-export function cachingOf({ cache }: GatewayConfig): { isShared: boolean } | undefined {
+/** What the steps of a request (embed.ts) need of it. */
+export const settingsOf = (config: GatewayConfig) => ({
+  caching: cachingOf(config),
+  prices: pricesOf(config),
+  deadlineMs: config.server.deadline_ms,
+  attemptsMax: config.server.max_attempts,
+});
+
+function cachingOf({ cache }: GatewayConfig): { isShared: boolean } | undefined {
   if (cache === false) return undefined;
   return { isShared: cache.shared ?? CacheSection.properties.shared.default };
 }

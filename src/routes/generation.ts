@@ -24,8 +24,8 @@ export interface Generation {
   readonly addresses: Pick<Addresses, "notices">;
   /** The current state of each provider. */
   readonly providers: () => readonly ProviderState[];
-  /** Runs one request with this generation, which stays open until the request is done. */
-  serve<T>(work: () => Promise<T>): Promise<T>;
+  /** One more request is served by this generation, which stays open until the returned function is called. */
+  enter(): () => void;
   /** Accepts no more requests; resolves when the last one has ended and everything is closed. */
   retire(): Promise<void>;
 }
@@ -90,13 +90,9 @@ export function openGeneration(
     spaces,
     addresses,
     providers: providers.states,
-    async serve(work) {
+    enter() {
       underWay += 1;
-      try {
-        return await work();
-      } finally {
-        leave();
-      }
+      return leave;
     },
     async retire() {
       retired = true;

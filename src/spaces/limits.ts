@@ -73,8 +73,9 @@ export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "no
   let isReadable = true;
   return {
     find(of) {
-      const key = keys.get(of) ?? JSON.stringify([of.provider, of.model, of.configuration]);
-      keys.set(of, key);
+      const key = keys.getOrInsertComputed(of, () =>
+        JSON.stringify([of.provider, of.model, of.configuration]),
+      );
       try {
         const seen = latest(key);
         isReadable = true;

@@ -10,7 +10,7 @@ import { GatewayError } from "../domain/errors";
 import type { Fingerprint } from "../domain/fingerprint";
 import { countLengths } from "../domain/lengths";
 import type { Route, Target } from "../domain/request";
-import { unlessAborted } from "../domain/until";
+import { NOTHING_TO_DO, unlessAborted } from "../domain/until";
 import { isGiver } from "./assess";
 import { claimOf } from "./claims";
 import { createKnowledge } from "./knowledge";
@@ -221,6 +221,34 @@ export function openSpaces(parts: SpacesParts): Spaces {
     );
   }
 
+  async function readyToServe(
+    ...[route, signal, budget, forced]: Parameters<Spaces["ready"]>
+  ): Promise<void> {
+    introduce(route);
+    const [first] = route.targets;
+    const fingerprint = fingerprintOf(claims.spaceOf(route));
+    if (fingerprint) seedLengths(route, fingerprint);
+    // Never measured, and the only route: there is nothing to compare with. Its first answer need not wait for the measurement, unless that
+    // is needed to see whether its vectors have length 1.
+    const isOfUnknownLength = route.isNamed && first.facts.normalized === undefined;
+    const mayWait = fingerprint === undefined && !isContested(route) && !isOfUnknownLength;
+    const due = mayWait && standingOf(route, first).triedAt === undefined ? [] : dueOf(route);
+    // A caller-chosen id is measured after its first answer; only a request that forces another route needs the measurement before.
+    const isMadeUp = !route.isNamed && fingerprint === undefined;
+    const waitsFor = forced && !isSame(forced, first) ? standingOf(route, forced) : undefined;
+    const isNeeded = waitsFor?.verdict === "unmeasured" && waitsFor.underWay === undefined;
+    if (isMadeUp && isNeeded && due.length > 0 && !budget()) throw notMeasuredYet(route);
+    if (!isMadeUp || isNeeded) begin(due);
+    const { verdict, failures, underWay } = standingOf(route, first);
+    const isFirstLook = verdict === "unmeasured" && failures === 0 && underWay !== undefined;
+    if (isFirstLook && (fingerprint !== undefined || route.targets.length === 1)) {
+      if (!mayWait) await unlessAborted(signal, underWay);
+    } else if (isFirstLook && route.unmeasured === "serve") await untilAnyIsKnown(route, signal);
+    const insisted = forced && standingOf(route, forced);
+    if (insisted?.verdict === "unmeasured" && insisted.underWay)
+      await unlessAborted(signal, insisted.underWay);
+  }
+
   return {
     mayServe(route, target, isForced) {
       if (everyMs === undefined) return isForced || isFirst(route, target);
@@ -240,32 +268,8 @@ export function openSpaces(parts: SpacesParts): Spaces {
       const fingerprint = fingerprintOf(space);
       return { space, isVerified: isVerified(route, fingerprint) && !isSupposed(route, space, fingerprint) };
     },
-    async ready(route, signal, budget, forced) {
-      if (everyMs === undefined || isOwn(route)) return;
-      introduce(route);
-      const [first] = route.targets;
-      const fingerprint = fingerprintOf(claims.spaceOf(route));
-      if (fingerprint) seedLengths(route, fingerprint);
-      // Never measured, and the only route: there is nothing to compare with. Its first answer need not wait for the measurement, unless that
-      // is needed to see whether its vectors have length 1.
-      const isOfUnknownLength = route.isNamed && first.facts.normalized === undefined;
-      const mayWait = fingerprint === undefined && !isContested(route) && !isOfUnknownLength;
-      const due = mayWait && standingOf(route, first).triedAt === undefined ? [] : dueOf(route);
-      // A caller-chosen id is measured after its first answer; only a request that forces another route needs the measurement before.
-      const isMadeUp = !route.isNamed && fingerprint === undefined;
-      const waitsFor = forced && !isSame(forced, first) ? standingOf(route, forced) : undefined;
-      const isNeeded = waitsFor?.verdict === "unmeasured" && waitsFor.underWay === undefined;
-      if (isMadeUp && isNeeded && due.length > 0 && !budget()) throw notMeasuredYet(route);
-      if (!isMadeUp || isNeeded) begin(due);
-      const { verdict, failures, underWay } = standingOf(route, first);
-      const isFirstLook = verdict === "unmeasured" && failures === 0 && underWay !== undefined;
-      if (isFirstLook && (fingerprint !== undefined || route.targets.length === 1)) {
-        if (!mayWait) await unlessAborted(signal, underWay);
-      } else if (isFirstLook && route.unmeasured === "serve") await untilAnyIsKnown(route, signal);
-      const insisted = forced && standingOf(route, forced);
-      if (insisted?.verdict === "unmeasured" && insisted.underWay)
-        await unlessAborted(signal, insisted.underWay);
-    },
+    ready: (route, ...more) =>
+      everyMs === undefined || isOwn(route) ? NOTHING_TO_DO : readyToServe(route, ...more),
     lookAgain(route) {
       introduce(route);
       const verdicts = route.targets.map((target) => standingOf(route, target).verdict);

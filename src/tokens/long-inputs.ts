@@ -35,13 +35,13 @@ interface Fitted {
   readonly truncated: readonly number[];
 }
 
-/** @throws GatewayError input_too_long, with the index of the input */
-export async function fitted(
+/** Synchronous, unless a text may be too long. @throws GatewayError input_too_long, with the index of the input */
+export function fitted(
   asked: readonly Piece[],
   route: Route,
   tokens: Counting,
   how: How = {},
-): Promise<Fitted> {
+): Fitted | Promise<Fitted> {
   const { facts, targets } = route;
   const limit = facts.max_input_tokens;
   // Plugins that count by themselves do not know the prompt, which must precede every piece.
@@ -50,6 +50,17 @@ export async function fitted(
   // Most texts have fewer bytes than the model's limit has tokens.
   if (limit === undefined || isTheirs || asked.every((piece) => isSurelyWithin(piece, mostBytes)))
     return { pieces: asked, truncated: [] };
+  return fittedByCount(asked, limit, route, tokens, how);
+}
+
+async function fittedByCount(
+  asked: readonly Piece[],
+  limit: number,
+  route: Route,
+  tokens: Counting,
+  how: How,
+): Promise<Fitted> {
+  const { facts } = route;
   const cuts = await cutTooLong(asked, limit, route, tokens, how);
   const pieces: Piece[] = [];
   const truncated: number[] = [];

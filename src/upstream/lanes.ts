@@ -5,6 +5,7 @@
 
 import type { Outside } from "../domain/outside";
 import type { Gate, Lane } from "../domain/request";
+import { NOTHING_TO_DO } from "../domain/until";
 
 /** Places that each lane gets while both have calls waiting. */
 const WEIGHTS: Readonly<Record<Lane, number>> = { interactive: 4, bulk: 1 };
@@ -82,7 +83,7 @@ export function createLanes(
       const queue = queues[lane];
       if (queue.length === 0 && hasPlace(lane)) {
         take(lane);
-        return Promise.resolve();
+        return NOTHING_TO_DO;
       }
       if (queue.length === 0) catchUp(lane);
       return new Promise((resolve, reject) => {

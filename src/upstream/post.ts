@@ -20,9 +20,33 @@ export async function send(
   outside: Pick<Outside, "fetch" | "now">,
   answering = answeringUrls(),
 ): Promise<Posted> {
-  const reply = await answered(call, outside);
-  if (reply.status < 200 || reply.status >= 300)
-    throw refusal(call, reply, outside.now(), answering.has(call.url));
+  const trace = traceOf(call.signal);
+  let response: Fetched;
+  let bytes: Uint8Array;
+  try {
+    response = await outside.fetch(call.url, {
+      method: call.method,
+      headers: trace ? { ...call.headers, ...trace.sentTo(call.url) } : call.headers,
+      ...(call.body === undefined ? {} : { body: call.body }),
+      signal: call.signal,
+      // Following a redirect would send our credentials to an unknown address.
+      redirect: "manual",
+    });
+    trace?.answered(response.status);
+    bytes = response.whole ?? (await readAll(response));
+  } catch (cause) {
+    throw unanswered(call, cause);
+  }
+  const { status } = response;
+  const reply = {
+    status,
+    bytes,
+    // Some implementations create the headers on demand.
+    get headers() {
+      return response.headers;
+    },
+  };
+  if (status < 200 || status >= 300) throw refusal(call, reply, outside.now(), answering.has(call.url));
   answering.add(call.url);
   return reply;
 }
@@ -55,47 +79,26 @@ function otherSpelling(first: string, own: string): GatewayError {
   );
 }
 
-async function answered(call: SendCall, outside: Pick<Outside, "fetch">): Promise<Posted> {
-  const trace = traceOf(call.signal);
-  try {
-    const response = await outside.fetch(call.url, {
-      method: call.method,
-      headers: new Headers(trace ? { ...call.headers, ...trace.sentTo(call.url) } : call.headers),
-      ...(call.body === undefined ? {} : { body: call.body }),
-      signal: call.signal,
-      // Following a redirect would send our credentials to an unknown address.
-      redirect: "manual",
-    });
-    trace?.answered(response.status);
-    const bytes = response.whole ?? (await readAll(response));
-    return {
-      status: response.status,
-      bytes,
-      // Some implementations create the headers on demand.
-      get headers() {
-        return response.headers;
-      },
-    };
-  } catch (cause) {
-    if (cause instanceof GatewayError) throw cause;
-    // The signal's reason says why: the attempt's timeout, the deadline, or a client that disconnected.
-    if (call.signal.aborted) throw call.signal.reason;
-    const distrust = untrusted(call.url, cause, "of the provider in the routing file");
-    // A retry would get the same certificate.
-    if (distrust !== undefined) throw new GatewayError("wrong_address", distrust, { cause });
-    if (isFailedHandshake(cause))
-      throw new GatewayError(
-        "unavailable",
-        `The TLS handshake with ${new URL(call.url).host} failed: check that it speaks TLS there (https://), and whether it asks for a client certificate ('client_cert' and 'client_key' of the provider in the routing file).`,
-        { cause },
-      );
-    const reason = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
-    throw new GatewayError(
+/** @returns the error for a call that got no reply, or no whole one */
+function unanswered(call: SendCall, cause: unknown): unknown {
+  if (cause instanceof GatewayError) return cause;
+  // The signal's reason says why: the attempt's timeout, the deadline, or a client that disconnected.
+  if (call.signal.aborted) return call.signal.reason;
+  const distrust = untrusted(call.url, cause, "of the provider in the routing file");
+  // A retry would get the same certificate.
+  if (distrust !== undefined) return new GatewayError("wrong_address", distrust, { cause });
+  if (isFailedHandshake(cause))
+    return new GatewayError(
       "unavailable",
-      `The provider could not be reached, or the connection broke${reason}.`,
+      `The TLS handshake with ${new URL(call.url).host} failed: check that it speaks TLS there (https://), and whether it asks for a client certificate ('client_cert' and 'client_key' of the provider in the routing file).`,
       { cause },
     );
-  }
+  const reason = cause instanceof Error && "code" in cause ? ` (${String(cause.code)})` : "";
+  return new GatewayError(
+    "unavailable",
+    `The provider could not be reached, or the connection broke${reason}.`,
+    { cause },
+  );
 }
 
 /** Reads piece by piece: a reply may have no Content-Length, and the length does not say how large the decompressed body is. */

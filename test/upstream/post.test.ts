@@ -16,8 +16,10 @@ const CALL: PostCall = {
   signal: new AbortController().signal,
 };
 
-const postTo = (reply: () => Response | Promise<Response>, call: Partial<PostCall> = {}) =>
-  post({ ...CALL, ...call }, fakeOutside({ fetch: async () => reply() }).outside);
+type Headed = NonNullable<RequestInit["headers"]>;
+
+const postTo = (reply: (headers: Headed) => Response | Promise<Response>, call: Partial<PostCall> = {}) =>
+  post({ ...CALL, ...call }, fakeOutside({ fetch: async (_, { headers = {} }) => reply(headers) }).outside);
 
 test.each([
   ["?code=Zx81qLm4tT", "Zx81qLm4tT"],
@@ -150,7 +152,8 @@ describe("the request", () => {
 
   test("a header that HTTP cannot carry is a failure whose message does not repeat it", async () => {
     const failure = await failureOf(
-      postTo(() => new Response("{}"), { headers: { "x-key": "line\nbreak" } }),
+      // As the network does.
+      postTo((headers) => new Response("{}", { headers }), { headers: { "x-key": "line\nbreak" } }),
     );
     expect(failure.message).not.toContain("break");
   });
