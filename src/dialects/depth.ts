@@ -7,6 +7,7 @@
 export const DEPTH_MAX = 64;
 
 export function isTooDeep(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
   // Level by level: recursion would itself fail at some thousand levels.
   let level: readonly object[] = objectsAmong([value]);
   for (let depth = 1; level.length > 0; depth++) {

@@ -32,8 +32,8 @@ export const WIRE_FIELDS: ReadonlySet<string> = new Set([
  * @throws GatewayError invalid for a field that the API refuses, null or not
  */
 export function sortFields(body: object, policies: Policies): SortedFields {
-  const known: [string, unknown][] = [];
-  const unknown: [string, unknown][] = [];
+  const known: Record<string, unknown> = {};
+  const unknown: Record<string, unknown> = {};
   const ignored: string[] = [];
   for (const [name, value] of Object.entries(body)) {
     const use = useOf(name, policies);
@@ -41,9 +41,15 @@ export function sortFields(body: object, policies: Policies): SortedFields {
     if (value === null && !REQUIRED.has(name)) continue;
     if (use === "ignore" && name === "extra_body") refuseVectorFields(value);
     if (use === "ignore") ignored.push(name);
-    else if (!asksForFloats(name, value)) (WIRE_FIELDS.has(name) ? known : unknown).push([name, value]);
+    else if (!asksForFloats(name, value)) setOwn(WIRE_FIELDS.has(name) ? known : unknown, name, value);
   }
-  return { known: Object.fromEntries(known), unknown: Object.fromEntries(unknown), ignored };
+  return { known, unknown, ignored };
+}
+
+/** Also a member that is called `__proto__`, which an assignment would lose. */
+function setOwn(to: Record<string, unknown>, name: string, value: unknown): void {
+  if (name !== "__proto__") to[name] = value;
+  else Object.defineProperty(to, name, { value, enumerable: true, writable: true, configurable: true });
 }
 
 function useOf(name: string, policies: Policies): "honour" | "ignore" | "reject" {

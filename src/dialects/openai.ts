@@ -77,7 +77,9 @@ export function decodeRequest(body: unknown, policies: Policies): DecodedRequest
   }
   refuseLoneSurrogates(known);
   const extraBody = known.extra_body ?? {};
-  refuseDepth({ ...unknown, extra_body: extraBody, metadata: known.metadata });
+  for (const name in unknown) refuseDepth(name, unknown[name]);
+  refuseDepth("extra_body", extraBody);
+  refuseDepth("metadata", known.metadata);
   refuseUnseen(known);
   refuseOwnFields(extraBody, "extra_body.");
   // Forwarded fields must be as harmless as the contents of extra_body.
@@ -100,9 +102,10 @@ function withSize(
   sorted: SortedFields,
   { dimensions }: Policies,
 ): SortedFields & Pick<DecodedRequest, "sizeField"> {
-  const sizes = Object.entries(sorted.unknown).filter(([name]) => meansSize(name));
+  const { known: given, unknown, ignored } = sorted;
+  const sizes = Object.entries(unknown).filter(([name]) => meansSize(name));
   const [size] = sizes;
-  if (size === undefined) return { ...sorted, sizeField: undefined };
+  if (size === undefined) return { known: given, unknown, ignored, sizeField: undefined };
   const [field, asked] = size;
   const said = [sorted.known.dimensions ?? asked, ...sizes.map(([, value]) => value)];
   if (dimensions !== "honour" || said.some((value) => value !== asked)) {
@@ -178,18 +181,14 @@ function* textsWithin(value: unknown): Generator<string> {
 }
 
 /** Only fields with open contents in the schema can be deep. */
-function refuseDepth(fields: Readonly<Record<string, unknown>>): void {
-  for (const [field, value] of Object.entries(fields)) {
-    if (!isTooDeep(value)) continue;
-    const name = field.slice(0, 100);
-    throw new GatewayError(
-      "invalid",
-      `'${name}' is nested too deeply: at most ${DEPTH_MAX} levels are allowed.`,
-      {
-        field: name,
-      },
-    );
-  }
+function refuseDepth(field: string, value: unknown): void {
+  if (!isTooDeep(value)) return;
+  const name = field.slice(0, 100);
+  throw new GatewayError(
+    "invalid",
+    `'${name}' is nested too deeply: at most ${DEPTH_MAX} levels are allowed.`,
+    { field: name },
+  );
 }
 
 /**

@@ -110,6 +110,8 @@ export function asAdmin(policies: Policies): Policies {
 function policiesFrom(...choices: readonly DialectChoice[]): Policies {
   const dialect = choices.findLast((choice) => (choice.dialect ?? undefined) !== undefined)?.dialect;
   let policies = DIALECTS[dialect ?? "openai"];
-  for (const { policies: own } of choices) if (own) policies = { ...policies, ...own };
+  // Policies without exceptions stay one object: what is made of them is found by it.
+  for (const { policies: own } of choices)
+    if (own && Object.keys(own).length > 0) policies = { ...policies, ...own };
   return policies;
 }

@@ -17,9 +17,9 @@ type Hinting = Pick<EmbedRequest, "task" | "fields" | "inputs" | "unasked">;
 
 /** The names, as the caller wrote them, of fields that the target ignores. */
 export function ignoredFields(request: Hinting, target: Target): readonly string[] {
-  const hints = [...HINTS, ...(request.unasked ?? [])];
-  const names = hints.filter((name) => name in request.fields && !target.provider.accepts(name));
-  const { task } = request;
+  const { task, fields, unasked } = request;
+  const isIgnored = (name: string) => name in fields && !target.provider.accepts(name);
+  const names = unasked ? [...HINTS, ...unasked].filter(isIgnored) : HINTS.filter(isIgnored);
   return task && !task.isDefault && !honoursTask(request, target) ? [task.field, ...names] : names;
 }
 

@@ -40,6 +40,7 @@ export function findName(
     }
     return undefined;
   }
+  if (isEmpty(value)) return undefined;
   const names = Object.entries(value).map(([name, within]: [string, unknown]) => ({
     name,
     spelt: spelling(name),
@@ -54,6 +55,12 @@ export function findName(
     if (found) return found;
   }
   return undefined;
+}
+
+/** The usual case. */
+function isEmpty(value: object): boolean {
+  for (const _ in value) return false;
+  return true;
 }
 
 /** Objects' own names that were found to have no twins: programs send the same few again and again. */

@@ -6,12 +6,16 @@ import type { GatewayError } from "../domain/errors";
 import { sendable } from "../domain/header-values";
 import type { CacheUse } from "../request/recall";
 
-/** For browsers: they must not guess another content type, must not frame an answer, and must not send its URL to linked pages. */
-export const HEADERS_OF_ALL = {
+/**
+ * For browsers: they must not guess another content type, must not frame an answer, and must not send its URL to linked pages.
+ * Answers start with a copy: copying headers takes less time than setting them.
+ */
+export const HEADERS_OF_ALL = new Headers({
   "x-content-type-options": "nosniff",
   "x-frame-options": "DENY",
   "referrer-policy": "no-referrer",
-};
+  "content-type": "application/json",
+});
 
 /** A request's directives by RFC 9111 (5.2.1): no-cache fetches again, no-store also stores nothing. */
 export function cacheUseOf(headers: Headers): CacheUse {
@@ -22,19 +26,19 @@ export function cacheUseOf(headers: Headers): CacheUse {
   return { find: store && !directives.includes("no-cache"), keep: store };
 }
 
-/** @param headers by names in lower case @param own the API's own headers */
+/** @param own the API's own headers */
 export function setErrorHeaders(
-  headers: Record<string, string>,
+  headers: Headers,
   error: GatewayError,
   status: number,
   own: Readonly<Record<string, string>> = {},
 ): void {
-  if (status === 401) headers["www-authenticate"] = "Bearer";
-  if (error.allowed !== undefined) headers.allow = error.allowed;
+  if (status === 401) headers.set("www-authenticate", "Bearer");
+  if (error.allowed !== undefined) headers.set("allow", error.allowed);
   for (const [name, value] of Object.entries({ ...error.headers, ...own }))
-    headers[name.toLowerCase()] = sendable(value);
+    headers.set(name, sendable(value));
   if (error.retryAfterMs !== undefined && (status === 402 || status === 429 || status === 503)) {
-    headers["retry-after"] = String(Math.max(1, Math.ceil(error.retryAfterMs / 1000)));
+    headers.set("retry-after", String(Math.max(1, Math.ceil(error.retryAfterMs / 1000))));
   }
 }
 

@@ -62,15 +62,12 @@ export function createDoor(parts: DoorParts) {
   async function respond(visit: Visit, work: Work): Promise<Response> {
     const requestId = newRequestId(outside);
     const began = outside.monotonic();
-    // By names in lower case. Plain members: each call of a `Headers` costs as much as a small object.
-    const headers: Record<string, string> = {
-      ...HEADERS_OF_ALL,
-      "content-type": "application/json",
-      "x-request-id": requestId,
-      ...corsHeaders(visit.request, originsFor(visit.request)),
-    };
+    const headers = new Headers(HEADERS_OF_ALL);
+    headers.set("x-request-id", requestId);
+    const cors = corsHeaders(visit.request, originsFor(visit.request));
+    for (const name in cors) headers.set(name, cors[name] ?? "");
     const theirs = clientRequestId(visit.request);
-    if (theirs !== undefined) headers["x-client-request-id"] = theirs;
+    if (theirs !== undefined) headers.set("x-client-request-id", theirs);
     let status = 200;
     let isUnread = false;
     let body: Said["body"];
@@ -91,7 +88,7 @@ export function createDoor(parts: DoorParts) {
       const answer = await work(visit, requestId, speak, tell);
       body = answer.body;
       status = answer.status ?? status;
-      for (const name in answer.headers) headers[name.toLowerCase()] = sendable(answer.headers[name] ?? "");
+      for (const name in answer.headers) headers.set(name, sendable(answer.headers[name] ?? ""));
     } catch (thrown) {
       const error = asGatewayError(thrown);
       const latencyMs = outside.monotonic() - began;
@@ -105,8 +102,8 @@ export function createDoor(parts: DoorParts) {
       await bodyArrived(request, outside);
     }
     // Otherwise the client would send its next request to a gateway that shuts down, or the rest of a body that is not read.
-    if (underWay.isLeaving() || isUnread) headers.connection = "close";
-    headers["openai-processing-ms"] = String(Math.round(outside.monotonic() - began));
+    if (underWay.isLeaving() || isUnread) headers.set("connection", "close");
+    headers.set("openai-processing-ms", String(Math.round(outside.monotonic() - began)));
     return new Response(sent(body, visit, { gone: visit.request.signal, requestId }), { status, headers });
   }
 

@@ -203,7 +203,7 @@ class Rest {
     const needed = this.length + piece.length + further;
     if (needed > this.kept.length) {
       const larger = Buffer.allocUnsafe(2 * needed + 256);
-      larger.set(this.kept.subarray(0, this.length));
+      if (this.length > 0) larger.set(this.kept.subarray(0, this.length));
       this.kept = larger;
     }
     this.kept.set(piece, this.length);
