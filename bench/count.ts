@@ -29,13 +29,13 @@ const one: Group = {
   repeats: false,
 };
 const ASKED: readonly Asked[] = [
-  { says: "one text, base64", group: one, objectsMax: 1580, promisesMax: 67 },
+  { says: "one text, base64", group: one, objectsMax: 1310, promisesMax: 46 },
   {
     says: "one text, base64, found in the cache",
     group: { ...one, repeats: true },
     cache: "{ memory_mb: 64 }",
-    objectsMax: 760,
-    promisesMax: 26,
+    objectsMax: 590,
+    promisesMax: 17,
   },
 ];
 

@@ -237,7 +237,6 @@ export async function createGateway(
       lifecycle,
       outside: calling,
     }));
-
   function embedNow(arrival: Arrival, through = (routes: Routes) => routes): Promise<Answer> {
     const spine = spineOf(current);
     if (arrival.line === undefined) return embed(arrival, spine, current.enter());
