@@ -35,7 +35,7 @@ type World = Pick<Outside, "sleep" | "monotonic" | "random" | "turn" | "polled">
 const NOTHING_GATHERED: Gathering = { flush() {}, ended() {} };
 
 /** How often a commit waits for more writes while each wait brings some. Every commit costs as much as several writes. */
-const TURNS_MAX = 4;
+const TURNS_MAX = 2;
 
 /** The longest wait for a locked database. */
 export const LOCK_WAIT_MS = 5_000;
