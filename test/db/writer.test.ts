@@ -44,6 +44,35 @@ test("writes of one turn are one transaction, and each has its own answer", asyn
   expect(transactions).toBe(1);
 });
 
+test("a commit waits once more where writes came while it waited, and not longer", async () => {
+  const database = new Database(":memory:", { strict: true });
+  /** What comes during each wait. */
+  const coming: (string | undefined)[] = ["b", "c", "e"];
+  const waiting: Promise<unknown>[] = [];
+  const groups: string[][] = [];
+  let group: string[] = [];
+  let waits = 0;
+  const polled = async () => {
+    waits += 1;
+    const word = coming.shift();
+    if (word !== undefined) waiting.push(put(word));
+  };
+  const { write } = createWriter(
+    database,
+    { sleep: async () => {}, monotonic: () => 0, random: () => 0.5, polled },
+    undefined,
+    () => {
+      groups.push(group);
+      group = [];
+    },
+  );
+  const put = (word: string) => write(() => group.push(word));
+  for (const word of ["a", "d", "f"]) await put(word);
+  await Promise.all(waiting);
+  expect(groups).toEqual([["a", "b", "c"], ["d", "e"], ["f"]]);
+  expect(waits).toBe(5);
+});
+
 test("a write that throws its own error fails alone, and leaves no changes", async () => {
   const { write, put, words, database } = open();
   const insert = database.query<unknown, [string]>("INSERT INTO seen VALUES (?1)");

@@ -98,6 +98,30 @@ describe("a call without TLS", () => {
     ]);
   });
 
+  test("sends each call's own headers, however alike they are to those of an earlier one", async () => {
+    const server = peer(OK);
+    const { text, call } = client();
+    const own = (request: string | undefined) =>
+      request?.split("\r\n").filter((line) => line.startsWith("x-"));
+    const sets: Record<string, string>[] = [
+      { "x-a": "1", "x-b": "2" },
+      { "x-a": "1", "x-b": "3" },
+      { "x-a": "1 x-b2" },
+      { "x-a": "1", "x-b": "2" },
+    ];
+    for (const headers of sets) await text(server.url, { headers });
+    expect(server.requests.map(own)).toEqual([
+      ["x-a: 1", "x-b: 2"],
+      ["x-a: 1", "x-b: 3"],
+      ["x-a: 1 x-b2"],
+      ["x-a: 1", "x-b: 2"],
+    ]);
+    const injected = async () => call(server.url, { headers: { "x-a": "1\r\nx-b: 2" } });
+    await expect(injected()).rejects.toThrow(TypeError);
+    await expect(injected()).rejects.toThrow(TypeError);
+    expect(server.requests).toHaveLength(4);
+  });
+
   test("one after another reuse a connection, parallel ones do not", async () => {
     const server = peer(OK);
     const { text } = client();
