@@ -9,12 +9,13 @@ import asc from "assemblyscript/asc";
 const OPTIONS = ["-O3", "--converge", "--noAssert", "--runtime", "stub", "--use", "abort="];
 
 /**
- * @param source the name of a file in the folder; its imports must be there too
+ * @param folders where the source and its imports are, as if all were one folder
+ * @param source its file name
  * @param further options in addition to OPTIONS
  * @throws Error with the compiler's message if it does not compile
  */
 export async function compile(
-  folder: string,
+  folders: readonly string[],
   source: string,
   further: readonly string[] = [],
 ): Promise<Uint8Array> {
@@ -23,10 +24,10 @@ export async function compile(
   const { error } = await asc.main([source, "--outFile", "kernel.wasm", ...OPTIONS, ...further], {
     stderr,
     // The compiler also asks for files that do not exist: its own configuration, and each import as the index of a folder.
-    readFile: (name) =>
-      /^[a-z]+\.ts$/.test(name) && existsSync(join(folder, name))
-        ? readFileSync(join(folder, name), "utf8")
-        : null,
+    readFile(name) {
+      const folder = folders.find((one) => existsSync(join(one, name)));
+      return /^[a-z]+\.ts$/.test(name) && folder ? readFileSync(join(folder, name), "utf8") : null;
+    },
     writeFile: (_name, contents) => {
       if (typeof contents !== "string") wasm = contents;
     },

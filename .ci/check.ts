@@ -104,9 +104,10 @@ async function testOnce(
 const attribute = (attributes: string, name: string) =>
   new RegExp(` ${name}="([^"]*)"`).exec(attributes)?.[1] ?? "";
 
-/** Tests of code that uses SIMD: reading replies, and the model inside. Our machine code (src/native/) is not used then either. */
+/** Tests of code that uses SIMD, which then has its replacement: printing, reading replies, and the model inside. Our machine code (src/native/) is not used then either. */
 const WITHOUT_SIMD = [
   "test/native",
+  "test/printing",
   "test/replies",
   "test/upstream",
   "test/plugins/local",

@@ -39,7 +39,7 @@ const plugin: Plugin = (host) =>
             KERNELS.map((kernel) => host.t.Literal(kernel)),
             {
               description:
-                "The code that computes: wasm on any CPU with SIMD; sse2, avx2 or avx512 on x86-64 Linux. All give the same bits. Default: the fastest that works; a kernel set here that does not work is an error.",
+                "The code that computes: wasm on any CPU, slower without AVX; sse2, avx2 or avx512 on x86-64 Linux. All give the same bits. Default: the fastest that works; a kernel set here that does not work is an error.",
             },
           ),
         ),

@@ -1,5 +1,6 @@
 /**
  * Chooses the kernel: the one that the options name, else the fastest that this machine supports. All kernels give bit-identical vectors.
+ * `wasm` works on every machine: where WebAssembly has no SIMD, wasm.ts takes the module that needs none.
  */
 import type { Setup } from "./messages";
 import { loadNative, type Machine, NATIVE_KERNELS } from "./native";

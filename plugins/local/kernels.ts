@@ -1,10 +1,9 @@
 /**
- * Runs a kernel in a Worker: token ids in, vectors out, by the native code or by kernel.wasm. All kernels give bit-identical vectors.
+ * Runs a kernel in a Worker: token ids in, vectors out, by the native code or by WebAssembly. All kernels give bit-identical vectors.
  * What the numbers mean is in kernel/portable/kernel.ts; this file only knows where they go.
  */
 import { CFunction } from "bun:ffi";
 import { readFileSync } from "node:fs";
-import kernelPath from "./kernel/kernel.wasm" with { type: "file" };
 import type { Setup } from "./messages";
 import type { Native } from "./native";
 import { BATCH_TOKENS, DIMENSIONS } from "./sizes";
@@ -61,10 +60,11 @@ function areExports(exports: object): exports is Exports {
   return FUNCTIONS.every((name) => typeof members.get(name) === "function");
 }
 
-function openWasm({ memory, parametersAt }: Wasm): Kernel {
-  const module = new WebAssembly.Module(readFileSync(kernelPath));
+function openWasm({ modulePath, memory, parametersAt }: Wasm): Kernel {
+  const module = new WebAssembly.Module(readFileSync(modulePath));
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  if (!areExports(exports)) throw new Error("kernel.wasm is not the one that this file was written for.");
+  if (!areExports(exports))
+    throw new Error("The WebAssembly module is not the one that this file was written for.");
   exports.reserve(parametersAt, BATCH_TOKENS);
   const { buffer } = memory;
   const embeddings = new Float32Array(buffer, exports.embeddingsAt(), BATCH_TEXTS * DIMENSIONS);

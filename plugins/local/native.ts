@@ -1,6 +1,6 @@
 /**
  * The native kernel. Its code and the model's weights are in memory once per process, and every Worker uses them there.
- * For x86-64 Linux only; elsewhere, or where loading fails, `loadNative` throws the reason and kernel.wasm is used.
+ * For x86-64 Linux only; elsewhere, or where loading fails, `loadNative` throws the reason and WebAssembly is used.
  * Another kind of processor is a line in `NATIVE_KERNELS` and in kernel/native/loader.c.
  */
 import { dlopen, type Pointer, ptr, toArrayBuffer } from "bun:ffi";

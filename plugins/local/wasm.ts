@@ -1,11 +1,14 @@
 /**
- * The memory of kernel.wasm, one for all Workers of a pool: it holds the weights once, and each Worker takes its own part.
- * The layout of a part is in kernel/portable/memory.ts.
+ * The WebAssembly module that this machine can run, and its memory, one for all Workers of a pool: it holds the weights once, and each Worker
+ * takes its own part. The layout of a part is in kernel/portable/memory.ts.
  */
+import simdPath from "./kernel/kernel.wasm" with { type: "file" };
+import plainPath from "./kernel/kernel-plain.wasm" with { type: "file" };
 import weightsPath from "./weights/weights.bin" with { type: "file" };
 
 export interface Wasm {
   readonly kernel: "wasm";
+  readonly modulePath: string;
   readonly memory: WebAssembly.Memory;
   readonly parametersAt: number;
 }
@@ -22,12 +25,11 @@ const SIMD_MODULE = Uint8Array.from([
 /** Copied piece by piece, because one large copy would block the event loop for 20 ms. */
 const PIECE = 1024 * 1024;
 
-/** @throws Error where WebAssembly has no SIMD: processors without AVX, of which those with x64 Linux have a native kernel */
-export async function loadWasm(): Promise<Wasm> {
-  if (!WebAssembly.validate(SIMD_MODULE))
-    throw new Error(
-      "this processor has no AVX, which WebAssembly needs for SIMD, and no native kernel for its system",
-    );
+/** JavaScriptCore has no SIMD on x86-64 processors without AVX. */
+export const hasSimd = () => WebAssembly.validate(SIMD_MODULE);
+
+/** @param isSimd false for the module that needs no SIMD: the same bits, several times slower */
+export async function loadWasm(isSimd = hasSimd()): Promise<Wasm> {
   const weights = Bun.file(weightsPath);
   const initial = Math.ceil((PARAMETERS_AT + weights.size) / PAGE);
   const memory = new WebAssembly.Memory({ initial, maximum: MAX_PAGES, shared: true });
@@ -36,5 +38,5 @@ export async function loadWasm(): Promise<Wasm> {
     const piece = weights.slice(from, Math.min(from + PIECE, weights.size));
     target.set(new Uint8Array(await piece.arrayBuffer()), from);
   }
-  return { kernel: "wasm", memory, parametersAt: PARAMETERS_AT };
+  return { kernel: "wasm", modulePath: isSimd ? simdPath : plainPath, memory, parametersAt: PARAMETERS_AT };
 }

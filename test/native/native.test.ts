@@ -5,6 +5,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { Glob } from "bun";
 import { compiler } from "../../.ci/gcc";
 import { buildNative } from "../../src/native/build";
 import {
@@ -43,6 +44,20 @@ const FLAGS = {
 const IS_WITHOUT_SIMD = process.env.BUN_JSC_useWasmSIMD === "false";
 const runs = (name: Variant) =>
   !IS_WITHOUT_SIMD && FLAGS[name].every((flag) => processor.includes(` ${flag} `));
+
+test("every WebAssembly module runs without SIMD, but for those beside which there is something else that does", () => {
+  const root = join(import.meta.dir, "../..");
+  const modules = [...new Glob("{src,plugins}/**/*.wasm").scanSync({ cwd: root })].sort();
+  expect(modules.length).toBeGreaterThan(3);
+  const replaced = {
+    "plugins/local/kernel/kernel.wasm": "kernel-plain.wasm",
+    "src/replies/kernel/numbers.wasm": "plain-lists.ts",
+  };
+  for (const path of modules) {
+    const isValid = WebAssembly.validate(readFileSync(join(root, path)));
+    expect([path, isValid]).toEqual([path, !IS_WITHOUT_SIMD || !(path in replaced)]);
+  }
+});
 
 test("everything that the processor can run is there, and the fastest is used", () => {
   expect(NATIVES.length).toBe(VARIANTS.filter(runs).length);

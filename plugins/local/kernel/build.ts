@@ -1,5 +1,6 @@
 /**
- * Compiles portable/ to kernel.wasm and native/ to native-linux-x64.so, and writes their sha256: `bun plugins/local/kernel/build.ts`.
+ * Compiles portable/ to kernel.wasm and kernel-plain.wasm, and native/ to native-linux-x64.so, and writes their sha256:
+ * `bun plugins/local/kernel/build.ts`.
  * native/ needs gcc on an x86-64 machine; without it the committed file is kept.
  * The same source and compiler give the same bytes: tests compare them with the committed files.
  */
@@ -9,8 +10,6 @@ import { compile } from "../../../.ci/assemblyscript";
 import { compile as compileC, compiler } from "../../../.ci/gcc";
 
 const FURTHER_OPTIONS = [
-  "--enable",
-  "simd",
   // One memory for all threads, made by ../wasm.ts; a shared memory must declare its maximum.
   "--enable",
   "threads",
@@ -45,8 +44,18 @@ const OBJECTS = [
   },
 ] as const;
 
+const foldersOf = (stages: string) => [
+  join(import.meta.dir, "portable"),
+  join(import.meta.dir, "portable", stages),
+];
+
 /** kernel.wasm's bytes from portable/kernel.ts. @throws Error with the compiler's message if it does not compile */
-export const buildKernel = () => compile(join(import.meta.dir, "portable"), "kernel.ts", FURTHER_OPTIONS);
+export const buildKernel = () =>
+  compile(foldersOf("simd"), "kernel.ts", ["--enable", "simd", ...FURTHER_OPTIONS]);
+
+/** The same for kernel-plain.wasm: the module without SIMD. */
+export const buildPlainKernel = () =>
+  compile(foldersOf("plain"), "kernel.ts", ["--disable", "simd", ...FURTHER_OPTIONS]);
 
 /** native-linux-x64.so's bytes from native/kernel.c and native/loader.c. @throws Error with gcc's message if they do not compile */
 export const buildNative = () => compileC(join(import.meta.dir, "native"), OBJECTS);
@@ -62,6 +71,7 @@ async function write(name: string, bytes: Uint8Array): Promise<void> {
 
 async function main(): Promise<void> {
   await write("kernel.wasm", await buildKernel());
+  await write("kernel-plain.wasm", await buildPlainKernel());
   if (compiler() === undefined)
     console.log("native-linux-x64.so stays as it is: there is no gcc for x86-64.");
   else await write("native-linux-x64.so", buildNative());

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { compile } from "../../../.ci/assemblyscript";
 
 /** kernel.wasm's bytes from kernel.ts. @throws Error with the compiler's message if it does not compile */
-export const buildKernel = () => compile(import.meta.dir, "kernel.ts");
+export const buildKernel = () => compile([import.meta.dir], "kernel.ts");
 
 async function main(): Promise<void> {
   const wasm = await buildKernel();

@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { compiler } from "../../../.ci/gcc";
-import { buildKernel, buildNative } from "../../../plugins/local/kernel/build";
+import { buildKernel, buildNative, buildPlainKernel } from "../../../plugins/local/kernel/build";
 
 const FOLDER = join(import.meta.dir, "../../../plugins/local");
 
@@ -20,6 +20,7 @@ test("the list names the weights, the vocabulary and the kernels", () => {
     "weights/weights.bin",
     "weights/vocab.txt",
     "kernel/kernel.wasm",
+    "kernel/kernel-plain.wasm",
     "kernel/native-linux-x64.so",
   ]);
 });
@@ -32,10 +33,16 @@ test.each(sums)("%s is the sha256 of %s", (sha256 = "", name = "") => {
   ).toBe(sha256);
 });
 
-test("portable/kernel.ts compiles to the bytes of kernel.wasm", async () => {
-  const built = await buildKernel();
-  expect(Buffer.compare(built, readFileSync(join(FOLDER, "kernel/kernel.wasm")))).toBe(0);
-}, 30_000);
+test.each([
+  ["kernel.wasm", buildKernel],
+  ["kernel-plain.wasm", buildPlainKernel],
+])(
+  "portable/kernel.ts compiles to the bytes of %s",
+  async (name, build) => {
+    expect(Buffer.compare(await build(), readFileSync(join(FOLDER, "kernel", name)))).toBe(0);
+  },
+  30_000,
+);
 
 const native = readFileSync(join(FOLDER, "kernel/native-linux-x64.so"));
 const builder = compiler();

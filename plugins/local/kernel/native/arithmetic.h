@@ -1,5 +1,5 @@
 /*
- * Arithmetic on sixteen numbers at a time, the same for every lanes-*.h. ../portable/arithmetic.ts has the same constants in the same order:
+ * Arithmetic on sixteen numbers at a time, the same for every lanes-*.h. ../portable/simd/arithmetic.ts has the same constants in the same order:
  * change both if a change alters a number.
  */
 

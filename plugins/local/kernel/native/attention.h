@@ -1,6 +1,6 @@
 /*
  * Attention: one text and one head at a time, eight queries at once.
- * ../portable/attention.ts is its counterpart: change both if a change alters a number.
+ * ../portable/simd/attention.ts is its counterpart: change both if a change alters a number.
  */
 
 /* Copies one head's keys of one text, transposed in blocks of 4 x 4, and its values, without gaps. */

@@ -63,7 +63,7 @@ INLINE void store_shorts(int16_t *to, lanes a) {
   _mm256_storeu_si256((__m256i *)to, _mm256_permute4x64_epi64(mixed, _MM_SHUFFLE(3, 1, 2, 0)));
 }
 
-/* Lanes 0-7 plus 8-15, then 0-3 plus 4-7, and so on: the same order as in ../portable/arithmetic.ts. */
+/* Lanes 0-7 plus 8-15, then 0-3 plus 4-7, and so on: the same order as in ../portable/simd/arithmetic.ts. */
 INLINE float sum_of(lanes a) {
   __m256 eight = _mm256_add_ps(a.low, a.high);
   __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));

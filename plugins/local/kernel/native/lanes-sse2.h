@@ -74,7 +74,7 @@ INLINE void store_shorts(int16_t *to, lanes a) {
   _mm_storeu_si128((__m128i *)(to + 8), _mm_packs_epi32(_mm_cvtps_epi32(a.v2), _mm_cvtps_epi32(a.v3)));
 }
 
-/* Lanes 0-7 plus 8-15, then 0-3 plus 4-7, and so on: the same order as in ../portable/arithmetic.ts. */
+/* Lanes 0-7 plus 8-15, then 0-3 plus 4-7, and so on: the same order as in ../portable/simd/arithmetic.ts. */
 INLINE float sum_of(lanes a) {
   __m128 four = _mm_add_ps(_mm_add_ps(a.v0, a.v2), _mm_add_ps(a.v1, a.v3));
   __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));

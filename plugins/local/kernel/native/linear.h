@@ -1,6 +1,6 @@
 /*
  * Linear layers: activations are quantised to integers, multiplied by packed int8 weights, and scaled back.
- * ../portable/linear.ts is its counterpart and describes how weights are packed: change both if a change alters a number.
+ * ../portable/simd/linear.ts is its counterpart and describes how weights are packed: change both if a change alters a number.
  */
 
 /* linear.ts shows that no sum of such products overflows. */

@@ -1,6 +1,7 @@
 /**
- * The forward pass of all-MiniLM-L6-v2, in AssemblyScript: TypeScript's syntax, compiled ahead of time to SIMD WebAssembly.
- * The other files here are its stages; ../native/ is the same in C, for processors with wider SIMD.
+ * The forward pass of all-MiniLM-L6-v2, in AssemblyScript: TypeScript's syntax, compiled ahead of time to WebAssembly.
+ * Its stages are in simd/ for kernel.wasm, and in plain/ for kernel-plain.wasm, which is used where WebAssembly has no SIMD and gives the same
+ * bits. The files of both folders are imported as if they were in this one. ../native/ is the same in C, for processors with wider SIMD.
  * The parameters are in memory in the order in which weights/convert.ts writes them: change the two together.
  * After any change run `bun plugins/local/kernel/build.ts`, which also writes the new file's sha256.
  *
@@ -8,23 +9,23 @@
  * order wherever its row is in the batch. So a text's vector has the same bits alone and together with other texts.
  * No relaxed SIMD, as it may round differently from one CPU to the next.
  */
-import { multiplyAdd, sumOf, sumOfSquares } from "./arithmetic";
 import { attend } from "./attention";
-import { ADD, GELU, linear, quantise, STORE } from "./linear";
+import { ADD, GELU, linear, quantise, STORE, WIDE_BYTES } from "./linear";
 import {
   aligned, context, embeddings, FLOAT, HIDDEN, HIDDEN_BYTES, hidden, INTERMEDIATE, intermediate, LAYERS, layOut, lengthOf, POSITIONS,
   qkv, textLengths, tokenIds, top, VOCABULARY, wholePairs,
 } from "./memory";
+import { addRow, lookUpRow, normaliseRow, toUnitLength } from "./rows";
 
 let parameters: usize; // shared by all threads
 
 /** Call once per thread: allocates memory for batches of at most `maxTokens` tokens. `from` is where the parameters of all threads are. */
 export function reserve(from: usize, maxTokens: i32): void {
   parameters = from;
-  layOut(maxTokens, 0); // computes the size
+  layOut(maxTokens, 0, WIDE_BYTES); // computes the size
   const page = memory.grow(<i32>((top + 0xffff) >> 16)); // these pages are this thread's own
   if (page < 0) unreachable();
-  layOut(maxTokens, <usize>page << 16);
+  layOut(maxTokens, <usize>page << 16, WIDE_BYTES);
 }
 
 export function tokenIdsAt(): usize { return tokenIds; }
@@ -37,17 +38,7 @@ function lookUpEmbeddings(texts: i32, words: usize, wordScales: usize, positions
     const length = lengthOf(text);
     for (let place = 0; place < length; place++, token++) {
       const id = load<i32>(tokenIds + token * sizeof<i32>());
-      const scale = v128.load32_splat(wordScales + id * FLOAT);
-      const word = words + id * HIDDEN;
-      const position = positions + place * HIDDEN_BYTES;
-      const row = hidden + token * HIDDEN_BYTES;
-      for (let i = 0; i < HIDDEN; i += 8) {
-        const eight = v128.load_ext<i8>(word + i);
-        const low = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(eight));
-        const high = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(eight));
-        v128.store(row + i * FLOAT, multiplyAdd(low, scale, v128.load(position + i * FLOAT)));
-        v128.store(row + i * FLOAT, multiplyAdd(high, scale, v128.load(position + i * FLOAT, 16)), 16);
-      }
+      lookUpRow(hidden + token * HIDDEN_BYTES, words + id * HIDDEN, wordScales + id * FLOAT, positions + place * HIDDEN_BYTES);
     }
   }
 }
@@ -58,15 +49,7 @@ function lookUpEmbeddings(texts: i32, words: usize, wordScales: usize, positions
  */
 function normaliseLayer(tokens: i32, gain: usize): usize {
   const bias = gain + HIDDEN_BYTES;
-  for (let token = 0; token < tokens; token++) {
-    const row = hidden + token * HIDDEN_BYTES;
-    const mean = f32x4.splat(sumOf(row, HIDDEN_BYTES) / <f32>HIDDEN);
-    const inverse = f32x4.splat(1 / sqrt<f32>(sumOfSquares(row, mean) / <f32>HIDDEN + 1e-12));
-    for (let i = 0; i < HIDDEN_BYTES; i += 16) {
-      const unit = f32x4.mul(f32x4.sub(v128.load(row + i), mean), inverse);
-      v128.store(row + i, multiplyAdd(unit, v128.load(gain + i), v128.load(bias + i)));
-    }
-  }
+  for (let token = 0; token < tokens; token++) normaliseRow(hidden + token * HIDDEN_BYTES, gain, bias);
   return bias + HIDDEN_BYTES;
 }
 
@@ -75,11 +58,8 @@ function pool(texts: i32): void {
   for (let text = 0, row = hidden; text < texts; text++) {
     const length = lengthOf(text), embedding = embeddings + text * HIDDEN_BYTES;
     memory.fill(embedding, 0, HIDDEN_BYTES);
-    for (let token = 0; token < length; token++, row += HIDDEN_BYTES) {
-      for (let i = 0; i < HIDDEN_BYTES; i += 16) v128.store(embedding + i, f32x4.add(v128.load(embedding + i), v128.load(row + i)));
-    }
-    const inverse = f32x4.splat(1 / sqrt<f32>(max<f32>(sumOfSquares(embedding, f32x4.splat(0)), 1e-24)));
-    for (let i = 0; i < HIDDEN_BYTES; i += 16) v128.store(embedding + i, f32x4.mul(v128.load(embedding + i), inverse));
+    for (let token = 0; token < length; token++, row += HIDDEN_BYTES) addRow(embedding, row);
+    toUnitLength(embedding);
   }
 }
 

@@ -16,7 +16,7 @@ export let textLengths: usize; // i32: how many ids each text has
 export let hidden: usize; // f32 [token][HIDDEN]: input and output of the layers
 export let quantised: usize; // i16 [token][column]
 export let quantisedScales: usize; // f32 [token]
-export let widePanel: usize; // i16: the current panel of weights of `linear`
+export let widePanel: usize; // the current panel of weights of `linear`, in the form that it multiplies
 export let qkv: usize; // f32 [token][query | key | value][HEADS][HEAD_SIZE]
 export let context: usize; // f32 [token][HIDDEN]: the result of attention
 export let intermediate: usize; // f32 [token][INTERMEDIATE]
@@ -34,8 +34,11 @@ function take(bytes: i32): usize {
   return address;
 }
 
-/** Sets the regions for batches of at most `maxTokens` tokens, one after another from `from` on; `top` is then the address after the last. */
-export function layOut(maxTokens: i32, from: usize): void {
+/**
+ * Sets the regions for batches of at most `maxTokens` tokens, one after another from `from` on; `top` is then the address after the last.
+ * @param wideBytes the size of a weight in `widePanel`
+ */
+export function layOut(maxTokens: i32, from: usize, wideBytes: i32): void {
   const tokens = wholePairs(maxTokens);
   top = from;
   tokenIds = take(tokens * sizeof<i32>());
@@ -43,7 +46,7 @@ export function layOut(maxTokens: i32, from: usize): void {
   hidden = take(tokens * HIDDEN_BYTES);
   quantised = take(tokens * INTERMEDIATE * sizeof<i16>());
   quantisedScales = take(tokens * FLOAT);
-  widePanel = take(PANEL * INTERMEDIATE * sizeof<i16>());
+  widePanel = take(PANEL * INTERMEDIATE * wideBytes);
   qkv = take(tokens * QKV_BYTES);
   context = take(tokens * HIDDEN_BYTES);
   intermediate = take(tokens * INTERMEDIATE * FLOAT);

@@ -1,6 +1,6 @@
 /**
  * Linear layers: activations are quantised to integers, multiplied by packed int8 weights, and scaled back.
- * Change ../native/linear.h too if a change alters a number, and ../../weights/convert.ts if it alters how weights are packed.
+ * Change ../plain/linear.ts and ../../native/linear.h too if a change alters a number, and ../../../weights/convert.ts if it alters how weights are packed.
  */
 import { gelu, largestLane, multiplyAdd } from "./arithmetic";
 import { FLOAT, PANEL, quantised, quantisedScales, widePanel } from "./memory";
@@ -10,6 +10,8 @@ import { FLOAT, PANEL, quantised, quantisedScales, widePanel } from "./memory";
  * 1536 · 127 · 8191 = 1,597,834,752 < 2³¹, so the int32 accumulators of `linear` cannot overflow.
  */
 const ACTIVATION_LIMIT: f32 = 8191;
+/** A weight in `widePanel` is an i16. */
+export const WIDE_BYTES: i32 = sizeof<i16>();
 
 /** Quantises f32 rows [token][columns] to int16, each row scaled by its own largest absolute value. */
 export function quantise(rows: usize, tokens: i32, columns: i32): void {

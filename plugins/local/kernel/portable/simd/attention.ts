@@ -1,6 +1,6 @@
 /**
  * Attention, one text and one head at a time: scores of each query with every key, their softmax, and the values weighted by it.
- * ../native/attention.h is its counterpart: change both if a change alters a number.
+ * ../plain/attention.ts and ../../native/attention.h are its counterparts: change all if a change alters a number.
  */
 import { exponential, largestLane, multiplyAdd, storeFour, sumOf } from "./arithmetic";
 import { context, FLOAT, HEAD_SIZE, HEADS, HIDDEN_BYTES, keysTransposed, QKV_BYTES, qkv, scores } from "./memory";

@@ -1,6 +1,6 @@
 /**
  * Arithmetic on four numbers at a time: sums in a fixed order, the exponential, GELU.
- * ../native/arithmetic.h and the lanes-*.h are its counterparts: change all of them if a change alters a number.
+ * ../plain/arithmetic.ts, ../../native/arithmetic.h and the lanes-*.h there are its counterparts: change all of them if a change alters a number.
  */
 import { HIDDEN_BYTES } from "./memory";
 
@@ -9,7 +9,7 @@ import { HIDDEN_BYTES } from "./memory";
   return max(low, max(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)));
 }
 
-/** Sixteen lanes: 0-7 plus 8-15, then 0-3 plus 4-7, and so on. `sum_of` of ../native/lanes-*.h has the same order. */
+/** Sixteen lanes: 0-7 plus 8-15, then 0-3 plus 4-7, and so on. `sum_of` of ../../native/lanes-*.h has the same order. */
 @inline function sumOfLanes(v0: v128, v1: v128, v2: v128, v3: v128): f32 {
   const v = f32x4.add(f32x4.add(v0, v2), f32x4.add(v1, v3));
   return (f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 2)) + (f32x4.extract_lane(v, 1) + f32x4.extract_lane(v, 3));
