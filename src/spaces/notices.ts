@@ -22,7 +22,7 @@ export interface SpaceNotice {
 export function adviceFor({ space, differsFrom }: Assessed, hasAgreed: boolean): string {
   if (differsFrom === "sibling" && hasAgreed)
     return `the route's vectors agreed before, so the provider changed the model behind the name: restore the previous one, or make the route a separate model. 'embedgate spaces show ${space}' shows what differs`;
-  if (differsFrom === "sibling")
+  if (differsFrom === "sibling" || differsFrom === "rival")
     return `make the route a separate model; if it is only quantised, a lower agreement_min of the model accepts it. 'embedgate spaces show ${space}' shows what differs`;
   if (differsFrom === "carried")
     return "if the model was changed on purpose, export its fingerprint again to the file that space_fingerprints names; vectors stored before are in another space";

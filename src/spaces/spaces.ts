@@ -12,6 +12,7 @@ import { countLengths } from "../domain/lengths";
 import type { Route, Target } from "../domain/request";
 import { NOTHING_TO_DO, unlessAborted } from "../domain/until";
 import { isGiver } from "./assess";
+import { tasksToCompare } from "./by-task";
 import { claimOf } from "./claims";
 import { createKnowledge } from "./knowledge";
 import { about, createLook, type LookParts, shown } from "./look";
@@ -310,7 +311,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
       const isPlain = verdict === "agrees" && failures === 0 && claims.spaceOf(route) === route.space;
       const fingerprint = fingerprintOf(route.space);
       if (!isPlain || triedAt === undefined || fingerprint === undefined) return undefined;
-      return { by: agreementOf(route, target, fingerprint), triedAt };
+      return { by: agreementOf(route, target, fingerprint, claims.all()), triedAt };
     },
     revision: (space) => String(fingerprintOf(space)?.measuredAt ?? ""),
     notices: () => [...notices.values(), ...claims.all().flatMap(notYetConfirmed)],
@@ -325,7 +326,8 @@ export function openSpaces(parts: SpacesParts): Spaces {
   function isKept(route: Route, target: Target, agreement: Agreement | undefined): boolean {
     const { space } = route;
     const fingerprint = agreement && claims.spaceOf(route) === space ? fingerprintOf(space) : undefined;
-    if (!agreement || !fingerprint || agreementOf(route, target, fingerprint) !== agreement.by) return false;
+    if (!agreement || !fingerprint || agreementOf(route, target, fingerprint, claims.all()) !== agreement.by)
+      return false;
     const { triedAt } = agreement;
     Object.assign(standings.toChange(space, target), { verdict: "agrees", hasAgreed: true, triedAt });
     return true;
@@ -352,9 +354,16 @@ export function openSpaces(parts: SpacesParts): Spaces {
   }
 }
 
-function agreementOf(route: Route, { provider, model, facts }: Target, { measuredAt }: Fingerprint): string {
+function agreementOf(
+  route: Route,
+  target: Target,
+  { measuredAt }: Fingerprint,
+  models: readonly Route[],
+): string {
   const { space, agreementMin } = route;
-  return JSON.stringify([space, agreementMin, measuredAt, provider.configuration?.(model), facts]);
+  const { provider, model, facts } = target;
+  const tasks = tasksToCompare(route, target, models);
+  return JSON.stringify([space, agreementMin, measuredAt, provider.configuration?.(model), facts, tasks]);
 }
 
 /** The `Retry-After` while a space is measured. */

