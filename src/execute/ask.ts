@@ -17,7 +17,8 @@ import { callFor } from "./call";
 import { type Chosen, healthOf, isToWait } from "./choose";
 import { coalesced } from "./coalesce";
 import { proveWhole, tryCut } from "./cut-test";
-import type { InTurn, Sending } from "./joint-call";
+import { createTestCalls, type TestCalls } from "./cut-test-calls";
+import type { InTurn, Sending, Single } from "./joint-call";
 import { refuseMixedLengths, tellLength } from "./lengths";
 import { fillsLimit, isKnownToCut, learn, refuseLonger, refuseUndecided } from "./limits";
 import { type CutByCount, cutByCount, limitByCount, ownCounts } from "./own-count";
@@ -26,6 +27,9 @@ import { isAboutContent } from "./poison-signs";
 import { asProviderError } from "./provider-error";
 import { traceCall } from "./trace-call";
 import type { Work } from "./work";
+
+/** @param failures how many calls failed: more than one if they were a cut test's. Left out: one */
+export type Failed = Single["failed"];
 
 /**
  * @param signal cancels the call
@@ -38,7 +42,7 @@ export async function ask(
   chosen: Chosen,
   part: Part,
   signal: EndSignal,
-  failed: (target: Target, error: GatewayError) => void,
+  failed: Failed,
 ): Promise<Answered | undefined> {
   const { target } = chosen;
   const health = healthOf(target);
@@ -72,16 +76,18 @@ async function inTurn(...[work, target, depart, signal, failed]: Parameters<InTu
 
 async function sent(
   work: Work,
-  { chosen: { target, isAgain }, part, sharers }: Sending,
+  { chosen, part, sharers }: Sending,
   call: BegunCall,
   signal: EndSignal,
-  failed: (target: Target, error: GatewayError) => void,
+  failed: Failed,
 ): Promise<Answered | undefined> {
   const { outside, plan } = work;
+  const { target, isAgain } = chosen;
   const { provider, model } = target;
   const startedAt = outside.monotonic();
   const trace = traceCall(work, target, part, sharers);
   let counted: Count | undefined;
+  let tests: TestCalls | undefined;
   const ended = (outcome: Outcome, seenAs: GatewayError["kind"] | "ok") => {
     const change = call.ended(outcome);
     if (change !== "unchanged") {
@@ -126,12 +132,17 @@ async function sent(
     const looked = isPlain ? undefined : limitByCount(work, target, part, reply);
     const byCount = looked && (await looked);
     const isUnknown = !isPlain && reply.tokens === undefined;
-    const ownCall = (texts: Part) => replyInTime(ofNobody(work), target, texts, signal, trace);
+    const ownCall = (texts: Part) => {
+      tests ??= createTestCalls(work, chosen, signal, (some) =>
+        replyInTime(ofNobody(work), target, some, signal, trace),
+      );
+      return tests.ask(texts);
+    };
     if (isUnknown || (byCount === "in doubt" && !work.run.isMeasurement))
       await tryCut(work, target, part, ownCall);
     if (isKnownToCut(target)) {
       const undecided = await refuseLonger(part, target, work);
-      if (undecided.length > 0) await proveWhole(work, target, part, undecided, reply, ownCall);
+      if (undecided.length > 0) await proveWhole(target, part, undecided, reply, ownCall);
     }
     refuseUndecided(part, target, plan);
     const seen = { isPlain, byCount: byCount === "in doubt" ? undefined : byCount };
@@ -165,7 +176,7 @@ async function sent(
     health.restsUntil = Math.max(health.restsUntil, outside.monotonic() + restMs(error));
     // If the provider cannot take one text, sending that text again says nothing new about the provider's health.
     ended(isAgain && isAboutContent(error) ? "unknown" : outcomeOf(error), error.kind);
-    failed(target, error);
+    failed(target, error, Math.max(1, tests?.failures() ?? 0));
     return undefined;
   }
 }

@@ -6,7 +6,7 @@
 import type { GatewayError } from "../domain/errors";
 import type { Answered, Part, Target } from "../domain/request";
 import { unlessAborted } from "../domain/until";
-import { ask } from "./ask";
+import { ask, type Failed } from "./ask";
 import { carve } from "./carve";
 import { type Chosen, choose } from "./choose";
 import { canFit } from "./fit-anew";
@@ -56,10 +56,11 @@ export async function attempts(
       return { kind: "carved anew", parts, history, inTurn };
     }
     let final: GatewayError | undefined;
-    const noteFailure = (target: Target, error: GatewayError) => {
+    const noteFailure: Failed = (target, error, failures = 1) => {
       history = afterFailure(history, target, error, {
         now: work.outside.monotonic(),
         random: work.outside.random(),
+        failures,
       });
       final = finalError(work, part, history, error);
       if (final === undefined) logFailure(work, target, history, error);

@@ -10,7 +10,7 @@ import type { History } from "./history";
 import type { Work } from "./work";
 
 /** If a provider asks for a longer pause than this, do not wait: pass its Retry-After on to the caller. */
-const RETRY_AFTER_MS_MAX = 60_000;
+export const RETRY_AFTER_MS_MAX = 60_000;
 /** The shortest Retry-After for the many callers of a provider that is down. */
 const COME_BACK_MS_MIN = 1_000;
 

@@ -8,10 +8,9 @@
 import { cosineOf } from "../domain/cosine";
 import { GatewayError } from "../domain/errors";
 import type { Part, Piece, Target } from "../domain/request";
+import { unlessAborted } from "../domain/until";
 import type { EmbedReply } from "../plugin";
 import { tokensAtMost } from "../tokens/at-most";
-import { believed } from "../tokens/belief";
-import { countOf } from "../tokens/count";
 import { marksOf } from "../tokens/long-inputs";
 import { healthOf } from "./choose";
 import { learn, noteWhole, sizeOf, tooLongFor } from "./limits";
@@ -81,7 +80,10 @@ export async function tryCut(
   const others = underWay.get(health);
   if (others) {
     // The other test may be for a shorter text, and may be cancelled with its own request.
-    await others.catch(() => undefined);
+    await unlessAborted(
+      work.signal,
+      others.catch(() => undefined),
+    );
     return await tryCut(work, target, { pieces }, ask);
   }
   const test = tried(work, target, length, ask);
@@ -130,20 +132,10 @@ async function tried(
 ): Promise<void> {
   // If the server counts tokens, its usage will show what became of each text.
   let isCounted = true;
-  const health = healthOf(target);
   const vectorOf = async (text: string) => {
-    const pieces: Piece[] = [{ input: text, place: 0, weight: 1 }];
-    const reply = believed(await ask({ pieces }), [text], health);
+    const reply = await ask({ pieces: [{ input: text, place: 0, weight: 1 }] });
     isCounted &&= reply.tokens !== undefined;
-    work.count(countOf(reply, [text]), target);
-    const [one] = reply.vectors;
-    // Without a vector nothing is known, neither that the text was cut nor that it was not.
-    if (!one || cosineOf(one.values, one.values) === undefined)
-      throw new GatewayError(
-        "malformed",
-        "The provider's answer cannot be used: it has no vector of one text.",
-      );
-    return one.values;
+    return reply.vectors[0]?.values ?? new Float32Array();
   };
   const words = lengthFor(length);
   const whole = await vectorOf(textOf(words, words));
@@ -195,7 +187,6 @@ const MORE = textOf(0, END_WORDS_MIN);
  * @throws GatewayError cut_silently for a text that was cut, or may have been
  */
 export async function proveWhole(
-  work: Work,
   target: Target,
   { pieces }: Part,
   places: readonly number[],
@@ -206,13 +197,6 @@ export async function proveWhole(
   for (const longer of [(text: string) => `${text}\n${MORE}`, (text: string) => `${MORE}\n${text}`]) {
     const part = { pieces: texts.map((text, place) => ({ input: longer(text), place, weight: 1 })) };
     const reply = await ask(part);
-    work.count(
-      countOf(
-        reply,
-        part.pieces.map(({ input }) => input),
-      ),
-      target,
-    );
     const cut = places.find((place, i) => {
       const one = vectors.find(({ index }) => index === place)?.values;
       const other = reply.vectors.find(({ index }) => index === i)?.values;

@@ -5,8 +5,8 @@
 
 import { Ending, type EndSignal } from "../domain/ending";
 import { GatewayError } from "../domain/errors";
-import type { Answered, Part, Target } from "../domain/request";
-import { ask } from "./ask";
+import type { Answered, Part } from "../domain/request";
+import { ask, type Failed } from "./ask";
 import { type Chosen, chooseBeside } from "./choose";
 import type { History } from "./history";
 import type { Work } from "./work";
@@ -22,15 +22,15 @@ export async function hedged(
   first: Chosen,
   part: Part,
   signal: EndSignal,
-  failed: (target: Target, error: GatewayError) => void,
+  failed: Failed,
 ): Promise<Answered | undefined> {
   const over = new Ending();
   const unfollow = over.follow(signal);
-  const heard = (target: Target, error: GatewayError) => {
+  const heard: Failed = (target, error, failures) => {
     // The other call may still be queued, or be waiting for inputs to coalesce with (coalesce_ms).
     if (error.retryAfterMs !== undefined)
       work.comeBackAt.set(target, work.outside.monotonic() + error.retryAfterMs);
-    failed(target, error);
+    failed(target, error, failures);
   };
   const one = ask(work, first, part, over, heard);
   const second = (await isSlow(work, one)) ? chooseBeside(work, first) : undefined;

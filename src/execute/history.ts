@@ -22,18 +22,26 @@ export interface Asked {
   readonly askAgainAt: number;
 }
 
+interface Failed {
+  /** On the monotonic clock. */
+  readonly now: number;
+  readonly random: number;
+  /** How many calls failed: more than one if they were a cut test's (cut-test-calls.ts). */
+  readonly failures: number;
+}
+
 export const UNASKED: History = { calls: 0, asked: new Map(), failure: undefined };
 
 export function afterFailure(
   { calls, asked, failure }: History,
   target: Target,
   error: GatewayError,
-  { now, random }: { readonly now: number; readonly random: number },
+  { now, random, failures }: Failed,
 ): History {
-  const callsThere = (asked.get(target)?.calls ?? 0) + 1;
+  const callsThere = (asked.get(target)?.calls ?? 0) + failures;
   const askAgainAt = now + backoffMs(callsThere, error.retryAfterMs, random);
   return {
-    calls: calls + 1,
+    calls: calls + failures,
     asked: new Map(asked).set(target, { calls: callsThere, error, askAgainAt }),
     failure: staysFailure(failure, target, error) ? failure : { target, error },
   };
@@ -50,7 +58,7 @@ function telling(error: GatewayError): number {
 }
 
 /** Exponential backoff with jitter, never below a quarter of the full pause. A provider's Retry-After takes precedence. */
-function backoffMs(calls: number, retryAfterMs: number | undefined, random: number): number {
+export function backoffMs(calls: number, retryAfterMs: number | undefined, random: number): number {
   const exponential = Math.min(8_000, 250 * 2 ** (calls - 1));
   return Math.max(retryAfterMs ?? 0, exponential * (0.25 + 0.75 * random));
 }

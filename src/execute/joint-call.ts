@@ -23,7 +23,7 @@ export interface Single {
   /** Ends this request's wait; the call goes on for the other requests. */
   readonly signal: EndSignal;
   /** Called when the call fails, with this request's own target. */
-  readonly failed: (target: Target, error: GatewayError) => void;
+  readonly failed: (target: Target, error: GatewayError, failures?: number) => void;
 }
 
 /** The contents of a call, fixed when its turn has come. */
@@ -160,7 +160,7 @@ export function beginJointCall(
   }
 
   let isApart = false;
-  function failed(at: Target, error: GatewayError): void {
+  function failed(at: Target, error: GatewayError, failures = 1): void {
     isEnded = true;
     const isShared = sent.length > 1;
     // A provider that sent Retry-After is not called before then.
@@ -181,8 +181,8 @@ export function beginJointCall(
       const { joint } = member.work;
       // A provider that limits the number of calls should get few of them. Any other error may be caused by another request's input.
       if (error.kind !== "overloaded") joint.isOver = true;
-      if (isApart) joint.callsInVain += 1;
-      else member.failed(member.chosen.target, isShared ? error.withoutWords() : error);
+      if (isApart) joint.callsInVain += failures;
+      else member.failed(member.chosen.target, isShared ? error.withoutWords() : error, failures);
     }
   }
 

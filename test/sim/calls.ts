@@ -44,9 +44,14 @@ export const isTrial = ({ inputs: [first, ...others] }: Pick<Call, "inputs">) =>
   typeof first === "string" &&
   /^(?:rain wind snow storm|gold price market bank) /.test(first);
 
-/** Answers before a failed test prove nothing, and are requested again. */
-export const hasFailedTrial = (ask: string, calls: readonly Call[]) =>
-  calls.some((call) => call.ask === ask && isTrial(call) && !isGood(call));
+/**
+ * Answers before a test that failed for good prove nothing: another server may be asked for the same. A test that a retry followed is not counted.
+ */
+export function hasFailedTrial(ask: string, calls: readonly Call[]): boolean {
+  const trials = calls.filter((call) => call.ask === ask && isTrial(call));
+  const byServer = Map.groupBy(trials, ({ server, partKey }) => `${server} ${partKey}`).values();
+  return [...byServer].some((attempts) => !attempts.slice(-1).every(isGood));
+}
 
 /** Attempts at one part, in order. */
 export function byPart(calls: readonly Call[]): ReadonlyMap<string, readonly Call[]> {
