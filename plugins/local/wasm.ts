@@ -28,7 +28,7 @@ const PIECE = 1024 * 1024;
 /** JavaScriptCore has no SIMD on x86-64 processors without AVX. */
 export const hasSimd = () => WebAssembly.validate(SIMD_MODULE);
 
-/** @param isSimd false for the module that needs no SIMD: the same bits, several times slower */
+/** @param isSimd false: the module that needs no SIMD, which gives the same bits and takes about six times as long */
 export async function loadWasm(isSimd = hasSimd()): Promise<Wasm> {
   const weights = Bun.file(weightsPath);
   const initial = Math.ceil((PARAMETERS_AT + weights.size) / PAGE);

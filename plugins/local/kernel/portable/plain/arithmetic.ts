@@ -1,19 +1,18 @@
 /**
- * As ../simd/arithmetic.ts, one number at a time: the same operations in the same order, so the same bits.
- * The constants are explained there.
+ * The same as ../simd/arithmetic.ts without SIMD: the same operations in the same order, so the same bits. The constants are explained there.
  */
 import { FLOAT, HIDDEN_BYTES } from "./memory";
 
 @inline export function multiplyAdd(a: f32, b: f32, c: f32): f32 { return a * b + c; }
 
-/** One lane's sum: of every sixteenth number from `at`. */
+/** The sum of one lane: every sixteenth number from `at` on. */
 @inline function laneOf(at: usize, end: usize): f32 {
   let sum: f32 = 0;
   for (; at < end; at += 16 * FLOAT) sum += load<f32>(at);
   return sum;
 }
 
-/** Four of the sixteen lanes, in the order of ../simd's sumOfLanes. */
+/** The sum of four of the sixteen lanes, in the order of `sumOfLanes` of ../simd/arithmetic.ts. */
 @inline function fourOf(from: usize, end: usize, lane: i32): f32 {
   const at = from + lane * FLOAT;
   return (laneOf(at, end) + laneOf(at + 32, end)) + (laneOf(at + 16, end) + laneOf(at + 48, end));

@@ -1,4 +1,4 @@
-/** As ../simd/attention.ts, one number at a time: the same bits. A score is one sum, so no key needs to be transposed. */
+/** The same as ../simd/attention.ts without SIMD, with the same bits. Scores are computed one by one, so the keys are not transposed. */
 import { exponential, multiplyAdd, sumOf } from "./arithmetic";
 import { context, FLOAT, HEAD_SIZE, HEADS, HIDDEN_BYTES, QKV_BYTES, qkv, scores } from "./memory";
 
@@ -12,7 +12,7 @@ function scoreKeys(query: usize, keys: usize, length: i32): void {
   }
 }
 
-/** The lanes past the last key count as keys of weight e⁻⁸⁷, as they do with SIMD: a weight that is in the sum, and in no other number. */
+/** With SIMD, the lanes after the last key add e⁻⁸⁷ each to the sum, and so they do here. */
 function exponentiateScores(length: i32, padded: i32): f32 {
   const end = scores + padded * FLOAT;
   let largest: f32 = -1e30;

@@ -1,15 +1,15 @@
 /**
- * As ../simd/linear.ts, which says how activations are quantised and weights packed: the same whole numbers, so the same bits.
+ * The same as ../simd/linear.ts without SIMD, with the same bits. How activations are quantised and weights packed is described there.
  *
- * Two sums are kept in one i64, the second in its upper half: a product with both weights at once is one multiplication,
- * activation · (first + second · 2³²). Both sums stay within ±2³¹ (see ../simd/linear.ts), so they can be taken apart again: the lower half is
- * the first sum, and has borrowed 1 from the upper half if it is negative.
+ * An i64 holds two sums, the second in its upper half, so that one multiplication makes two products:
+ * activation · (first + second · 2³²). Both sums stay within ±2³¹ (see ../simd/linear.ts), so they can be separated again: the lower half is
+ * the first sum; if it is negative, the upper half is too small by 1.
  */
 import { gelu } from "./arithmetic";
 import { FLOAT, PANEL, quantised, quantisedScales, widePanel } from "./memory";
 
 const ACTIVATION_LIMIT: f32 = 8191;
-/** Two weights in `widePanel` are an i64. */
+/** Two weights share an i64 in `widePanel`. */
 export const WIDE_BYTES: i32 = 4;
 const INPUT_BYTES: i32 = PANEL * WIDE_BYTES; // one input's weights in `widePanel`
 
@@ -42,7 +42,7 @@ function finishTwo(to: usize, sums: i64, tokenScale: f32, scales: usize, biases:
   finish(to + FLOAT, <i32>((sums - <i64>first) >> 32), tokenScale, scales + FLOAT, biases + FLOAT, ending);
 }
 
-/** A panel of weights, one input after another: eight pairs of outputs each. */
+/** Widens a panel of weights: for one input after another, eight pairs of outputs. */
 function widen(panel: usize, panelEnd: usize): void {
   for (let to = widePanel; panel < panelEnd; panel += 2 * PANEL, to += 2 * INPUT_BYTES) {
     for (let input = 0; input < 2; input++) {
@@ -54,7 +54,7 @@ function widen(panel: usize, panelEnd: usize): void {
   }
 }
 
-/** Two tokens times four outputs, of which the first is `output` of the panel: eight sums in four registers. */
+/** Two tokens by four outputs, starting at `output` in the panel: eight sums in four variables. */
 @inline function block(a: usize, b: usize, inputs: i32, output: i32, to: usize, nextTo: usize, xs: usize, scale: usize, bias: usize, ending: i32): void {
   let a0: i64 = 0, a1: i64 = 0, b0: i64 = 0, b1: i64 = 0;
   const end = a + inputs * sizeof<i16>();

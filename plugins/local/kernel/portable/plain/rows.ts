@@ -1,4 +1,4 @@
-/** As ../simd/rows.ts, one number at a time: the same bits. */
+/** The same as ../simd/rows.ts without SIMD, with the same bits. */
 import { multiplyAdd, sumOf, sumOfSquares } from "./arithmetic";
 import { FLOAT, HIDDEN, HIDDEN_BYTES } from "./memory";
 

@@ -1,6 +1,6 @@
 /**
- * What is done to whole rows of HIDDEN numbers, beside the linear layers and attention.
- * What changes a number here must change in ../plain/rows.ts and ../../native/kernel.c too.
+ * Operations on whole rows of HIDDEN numbers, apart from the linear layers and attention.
+ * ../plain/rows.ts and ../../native/kernel.c are its counterparts: change all if a change alters a number.
  */
 import { multiplyAdd, sumOf, sumOfSquares } from "./arithmetic";
 import { FLOAT, HIDDEN, HIDDEN_BYTES } from "./memory";
