@@ -63,6 +63,7 @@ export function createCommitting<Work>(
   const inFlight = new Set<readonly Entry<Work>[]>();
   let isGathering = false;
   let stopLooking: (() => void) | undefined;
+  let isInLine = false;
   const idlers: (() => void)[] = [];
 
   function gather(): void {
@@ -86,6 +87,7 @@ export function createCommitting<Work>(
       void write(group);
     }
     noteQueue();
+    standInLine();
     look();
     if (queue.length > 0 || inFlight.size > 0) return;
     for (const resolve of idlers.splice(0)) resolve();
@@ -104,6 +106,16 @@ export function createCommitting<Work>(
     const waiting = pool.hasPlace() ? [] : queue;
     pool.queued(waiting.length);
     for (const entry of waiting) entry.waitsSince ??= monotonic();
+  }
+
+  /** Queues for a connection: behind the reads that came before, and ahead of those that come later. */
+  function standInLine(): void {
+    if (isInLine || pool.hasPlace() || queue.every(({ workspace }) => busy.has(workspace))) return;
+    isInLine = true;
+    pool.whenPlace(() => {
+      isInLine = false;
+      dispatch();
+    });
   }
 
   /** Starts the timer that checks the deadlines of entries that wait for a connection or for the server. */

@@ -1,11 +1,12 @@
 /** A request waits for the database no longer than until its own deadline, though others wait longer, or the server is silent. */
 import { expect, test } from "bun:test";
+import { addressOf } from "../../../src/stores/postgres/address";
 import { createCommitting, type Entry, type Outcome } from "../../../src/stores/postgres/committing";
 import type { Connection } from "../../../src/stores/postgres/connection";
 import { createPool, type Pool } from "../../../src/stores/postgres/pool";
 import { fakeOutside } from "../../fake-outside";
 
-const ADDRESS = { url: "postgres://test", schema: "test", prepare: true };
+const ADDRESS = addressOf({ url: "postgres://test/test", schema: "test", prepare: true });
 /** How much later than its deadline a request may be answered. */
 const LATE_MS_MAX = 250;
 
@@ -111,6 +112,59 @@ test("a connection that is given up is tried again for those that still wait, an
   for (const { answer } of again) answer();
   expect((await fake.until(patient))[0]).toBe("written");
   expect(again.map(({ text }) => text)).toEqual(["patient"]);
+});
+
+test("a write that waits for a connection gets it as soon as a read is done with it", async () => {
+  const { fake, server, pool, ask } = world();
+  const reading = pool.run(({ query }) => query("read"), 60_000);
+  await fake.advance(0);
+  const writing = ask("write", 60_000);
+  await fake.advance(100);
+  server.waiting[0]?.answer();
+  await reading;
+  await fake.advance(0);
+  expect(server.waiting.map(({ text }) => text)).toEqual(["read", "write"]);
+  server.waiting[1]?.answer();
+  expect(await writing).toEqual(["written", 100]);
+});
+
+test("writes and reads that wait for a connection get it in the order in which they came", async () => {
+  const { fake, server, pool, ask } = world();
+  const read = (name: string) => pool.run(({ query }) => query(name), 60_000);
+  const reads = [read("first read"), read("second read")];
+  await fake.advance(0);
+  const writes = [ask("first write", 60_000), ask("second write", 60_000, "other")];
+  await fake.advance(0);
+  reads.push(read("third read"));
+  for (let i = 0; i < 4; i++) {
+    server.waiting[i]?.answer();
+    await fake.advance(0);
+  }
+  await Promise.all([...reads, ...writes]);
+  expect(server.waiting.map(({ text }) => text)).toEqual([
+    "first read",
+    "second read",
+    "first write,second write",
+    "third read",
+  ]);
+});
+
+test("a connection that no write can use now goes to the read behind", async () => {
+  const { fake, server, pool, ask } = world();
+  const read = (name: string) => pool.run(({ query }) => query(name), 60_000);
+  const reads = [read("first read")];
+  await fake.advance(0);
+  const late = ask("write", 300);
+  await fake.advance(0);
+  reads.push(read("second read"));
+  await fake.advance(1_000);
+  expect((await late)[0]).toBe("ledger_unavailable");
+  for (let i = 0; i < 2; i++) {
+    server.waiting[i]?.answer();
+    await fake.advance(0);
+  }
+  await Promise.all(reads);
+  expect(pool.figures()).toMatchObject({ inUse: 0, waiting: 0 });
 });
 
 test("what is in use, what waits and how long it waited at most is told, for a minute or two", async () => {
