@@ -17,6 +17,8 @@ export interface Setting {
   readonly processes?: number;
   /** False: the workspace has neither credits nor a cap. */
   readonly credits?: boolean;
+  /** PostgreSQL in place of SQLite. */
+  readonly postgres?: { readonly url: string; readonly schema: string };
   /** An upstream over https, for the models `tls` and `tls-far`; `ca` is a file. */
   readonly tls?: { readonly port: number; readonly ca: string };
 }
@@ -30,7 +32,7 @@ const GREETING = /serves on http:\/\/127\.0\.0\.1:(\d+)/;
 
 /** `text-embedding-3-small` is requested as base64, as in the catalogue; `floats-only` is like a provider without base64. */
 function routingFile(setting: Setting): string {
-  const { upstream, dimensions, cache = "false", durability, processes, tls } = setting;
+  const { upstream, dimensions, cache = "false", durability, processes, postgres, tls } = setting;
   const provider = (path: string) =>
     `{ plugin: openai, base_url: "http://127.0.0.1:${upstream}${path}", api_key: sk-bench, concurrency: 10000 }`;
   const secured = (path: string) =>
@@ -41,6 +43,7 @@ function routingFile(setting: Setting): string {
 server: { max_concurrent_requests: 10000${processes === undefined ? "" : `, processes: ${processes}`} }
 cache: ${cache}
 ${durability === undefined ? "" : `durability: ${durability}`}
+${postgres === undefined ? "" : `database: "${postgres.url}"\npostgres: { schema: ${postgres.schema} }`}
 space_probe: false
 workspace_defaults: { requests_per_minute: 1000000000, tokens_per_minute: 1000000000000 }
 providers:
@@ -94,6 +97,17 @@ export async function startGateway(setting: Setting, before?: (folder: string) =
   if (refusal !== undefined)
     throw new Error(`${setting.executable} refuses the routing file in ${folder}:\n${refusal}`);
   before?.(folder);
+  return serveIn(folder, key, setting);
+}
+
+/** Another gateway on the same database, with the same key. */
+export async function startBeside({ key }: Measured, setting: Setting): Promise<Measured> {
+  const folder = mkdtempSync(join(tmpdir(), "embedgate-bench-"));
+  await Bun.write(join(folder, "gateway.yaml"), routingFile(setting));
+  return serveIn(folder, key, setting);
+}
+
+async function serveIn(folder: string, key: string, setting: Setting): Promise<Measured> {
   const started = await start([setting.executable, "serve", "--port", "0"], GREETING, {
     cwd: folder,
     environment: {},

@@ -1,7 +1,7 @@
 /**
- * `bun run bench [--quick] [--rows A,B,…] [--seconds N] [--rounds N] [--executable FILE] [--second FILE] [--write]`: compares the gateway with a
- * bare pass-through proxy; `--count`: counts the objects of one request (count.ts). The measured programs take turns, so that other work on the
- * machine affects all of them. It prints medians, ratios and goals.
+ * `bun run bench [--quick] [--rows A,B,…] [--seconds N] [--rounds N] [--executable FILE] [--second FILE] [--database postgres://…] [--write]`:
+ * compares the gateway with a bare pass-through proxy; `--count`: counts the objects of one request (count.ts). The measured programs take turns, so
+ * that other work on the machine affects all of them. It prints medians, ratios and goals.
  */
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -154,6 +154,7 @@ async function main(): Promise<void> {
       rounds: { type: "string" },
       executable: { type: "string" },
       durability: { type: "string" },
+      database: { type: "string" },
       second: { type: "string" },
       count: { type: "boolean", default: false },
       write: { type: "boolean", default: false },
@@ -206,7 +207,8 @@ async function main(): Promise<void> {
     await using gateway = await startGateway(setting(row.cache ? { cache: row.cache } : {}));
     await measure(row, gateway, baseline, other, { rounds, seconds, quick });
   }
-  const bench: Bench = { setting, load, startProxy, seconds, rounds, quick };
+  const { database } = values;
+  const bench: Bench = { setting, load, startProxy, seconds, rounds, quick, database };
   for (const other of OTHERS.filter(({ name }) => wanted.includes(name))) {
     say(`${other.name}: ${other.says}`);
     await other.measure(bench);

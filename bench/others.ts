@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { type Measured, prepare, type Setting, startGateway } from "./gateway";
 import { type Goal, printGoal } from "./goals";
 import type { Group, Job, Outcome } from "./load";
+import { measurePostgres } from "./postgres";
 import {
   cpuSeconds,
   peakMemory_mb,
@@ -32,6 +33,8 @@ export interface Bench {
   readonly seconds: number;
   readonly rounds: number;
   readonly quick: boolean;
+  /** A PostgreSQL server where schemas may be made and dropped. Left out: its row is left out. */
+  readonly database: string | undefined;
 }
 
 export interface Other {
@@ -222,6 +225,7 @@ async function measureFeatures({ setting, load, seconds, rounds }: Bench): Promi
 export const OTHERS: readonly Other[] = [
   { name: "M", says: "peak memory under load", measure: measurePeaks },
   { name: "E", says: "what each feature costs: one text, base64, 32 connections", measure: measureFeatures },
+  { name: "P", says: "on PostgreSQL (--database)", measure: measurePostgres },
   { name: "S", says: "start and idle memory", measure: measureStart },
   { name: "L", says: "the model inside", measure: measureLocal },
   { name: "G", says: "a million ledger rows and vectors on disk", measure: measureGrowth },
