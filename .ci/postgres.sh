@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Starts a PostgreSQL for the tests in a temporary folder: `source .ci/postgres.sh FOLDER`, and at the end `stop_postgres`.
-# Installs Debian's if the machine has none. It sets EMBEDGATE_TEST_POSTGRES and EMBEDGATE_TEST_POSTGRES_RESTART, which the tests read.
+# Installs Debian's if the machine has none. It sets EMBEDGATE_TEST_POSTGRES and EMBEDGATE_TEST_POSTGRES_RESTART, which the tests read, and
+# EMBEDGATE_TEST_POSTGRES_BIN, for tests that start servers of their own.
 find_postgres() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1; }
 postgres_bin=$(find_postgres)
 if [ -z "$postgres_bin" ]; then
@@ -23,6 +24,7 @@ if [ -n "$postgres_bin" ]; then
       | as_postgres tee -a "$postgres_data/postgresql.conf" >/dev/null &&
     as_postgres $postgres_start start >/dev/null; then
     export EMBEDGATE_TEST_POSTGRES="postgres://postgres@127.0.0.1:$postgres_port/postgres?sslmode=disable"
+    export EMBEDGATE_TEST_POSTGRES_BIN="$postgres_bin"
     if [ "$(id -u)" = 0 ]; then
       export EMBEDGATE_TEST_POSTGRES_RESTART="runuser -u postgres -- $postgres_start -m immediate restart"
     else

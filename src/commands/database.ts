@@ -9,11 +9,13 @@ import { realOutside } from "../network/real-outside";
 import { presentAt } from "../processes/presence";
 import { configured } from "../serving/configured";
 import { databaseName, openStores } from "../stores/open";
+import { wrongInBooks } from "../stores/postgres/adding-up";
 import { addressOf } from "../stores/postgres/address";
 import { type DatabaseState, stateOfDatabase } from "../stores/postgres/checking";
 import { migrate } from "../stores/postgres/migrate";
 import { moveFromSqlite } from "../stores/postgres/move";
 import { createPool, type Pool } from "../stores/postgres/pool";
+import { openProgress } from "../terminal/progress";
 import { json } from "./json";
 
 interface Options {
@@ -108,12 +110,27 @@ export async function checkDatabase(options: Options): Promise<number> {
   const config = await configured(options.config, { notes: false });
   if (!config) return 1;
   return withPool(config, async (pool, { schema }) => {
-    const state = await stateOfDatabase(pool, schema);
-    const isRight = state.wrong.length === 0 && state.version >= state.versionKnown;
+    const found = await stateOfDatabase(pool, schema);
+    // Tables of an earlier shape are brought up to date first.
+    const isCurrent = found.version >= found.versionKnown;
+    const state = isCurrent ? { ...found, wrong: [...(await addUp(pool, options)), ...found.wrong] } : found;
+    const isRight = state.wrong.length === 0 && isCurrent;
     if (options.json) console.log(json({ ok: isRight, schema, ...state }));
     else tell(state, `${databaseName(config.database)}, schema ${schema}`);
     return isRight ? 0 : 1;
   });
+}
+
+async function addUp(pool: Pool, { json: isJson }: Options): Promise<readonly string[]> {
+  const progress = openProgress(isJson ? { write: () => undefined } : process.stderr);
+  try {
+    return await wrongInBooks(pool, {
+      monotonic: realOutside.monotonic,
+      told: (share) => progress.at(share, "of the ledger is added up"),
+    });
+  } finally {
+    progress.end();
+  }
 }
 
 function tell(

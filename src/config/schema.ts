@@ -88,7 +88,7 @@ export const RoutingFile = Type.Object(
         minLength: 1,
         default: "sqlite:./data/embedgate.db",
         description:
-          "sqlite:PATH relative to this file's folder, or sqlite::memory:. postgres://USER@HOST/DATABASE for several machines with one ledger.",
+          "sqlite:PATH relative to this file's folder, or sqlite::memory:. postgres://USER@HOST/DATABASE for several machines with one ledger; several hosts are separated by commas.",
       }),
     ),
     durability: Type.Optional(

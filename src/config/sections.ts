@@ -4,6 +4,7 @@
  */
 import { resolve } from "node:path";
 import { isTimeZone } from "../books/periods";
+import { readPostgresAddress } from "../domain/postgres-address";
 import { isLoopback } from "../domain/this-machine";
 import { PROCESSES_MAX } from "../machine/cores";
 import { below, type Problem } from "./problem";
@@ -44,8 +45,12 @@ export function checkDatabase(
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]+):/.exec(database)?.[1]?.toLowerCase();
   const expected =
     "expected sqlite:PATH, such as sqlite:./data/embedgate.db, sqlite::memory:, or postgres://USER@HOST/DATABASE";
-  if (scheme === "postgres" || scheme === "postgresql")
-    return checkAddress(database) ? { path: resolve(folder, LOCAL_FILES), url: database } : told(NO_ADDRESS);
+  if (scheme === "postgres" || scheme === "postgresql") {
+    const address = readPostgresAddress(database);
+    return "problem" in address
+      ? told(address.problem)
+      : { path: resolve(folder, LOCAL_FILES), url: database };
+  }
   if (scheme === undefined) return told(`no scheme; ${expected}`);
   if (scheme !== "sqlite")
     return told(`${tree.written.has("/database") ? "this scheme" : `${scheme}:`} is not known; ${expected}`);
@@ -73,14 +78,6 @@ export function noteOnServer(
 const FILES_WITHOUT_FOLDER =
   "has no folder, so /v1/files and /v1/batches are off: with PostgreSQL, name a folder that all machines share";
 const LOCAL_FILES = "data/postgres";
-const NO_ADDRESS =
-  "is no address of a PostgreSQL database; expected postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %40 for an @ in the password";
-
-function checkAddress(database: string): boolean {
-  const address = URL.parse(database);
-  return address !== null && address.hostname !== "" && address.pathname.length > 1;
-}
-
 /** What is known about the machine, to decide how many processes can run. */
 export interface Machine {
   readonly cores: number;

@@ -27,6 +27,8 @@ export interface Outside {
   readonly valkey?: (url: string) => Promise<ValkeyClient>;
   /** Connects to a PostgreSQL server. Left out: with Bun's own client. */
   readonly postgres?: OpenPostgres;
+  /** Looks the IP addresses of a host's name up, anew each time. Left out: whoever connects does. */
+  readonly addressesOf?: (name: string) => Promise<readonly string[]>;
   readonly fetch: (url: string, init: RequestInit) => Promise<Fetched>;
   /** A number in [0, 1). */
   readonly random: () => number;

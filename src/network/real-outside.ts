@@ -2,6 +2,7 @@
  * The real world outside: this machine's clock, timers, network and randomness, and a log on standard error.
  * A new member of src/domain/outside.ts is made here, and its fake for tests in test/fake-outside.ts.
  */
+import { lookup } from "node:dns/promises";
 import type { EndSignal } from "../domain/ending";
 import type { Outside } from "../domain/outside";
 import { coresHere } from "../machine/cores";
@@ -53,6 +54,9 @@ function polled(): Promise<void> {
   return polling;
 }
 
+/** Not Bun's own lookup, which remembers an address for 30 s. */
+const addressesOf = async (name: string) => (await lookup(name, { all: true })).map(({ address }) => address);
+
 /** On standard error, so that standard output has only the command's output. */
 const log = createLog({
   write: (line) => console.error(line),
@@ -79,6 +83,7 @@ export const realOutside: Outside = {
   cores: coresHere(),
   // Loaded on demand, so that the start is faster without it.
   valkey: async (url) => (await import("./valkey-client")).connectValkey(url),
+  addressesOf,
   fetch: httpClient.send,
   random: () => Math.random(),
   randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),

@@ -70,15 +70,21 @@ const emptying = (schema: string) => `DO $$
     UPDATE "${schema}".sums SET summed_to = 0, next_to = NULL, next_after = NULL, trimmed_to = 0;
   END $$`;
 
-/** @param isNew without tables, as if no gateway had used it */
-export function postgresDatabase(url = POSTGRES_URL ?? "", { isNew = false } = {}): PostgresDatabase {
+/**
+ * @param isNew without tables, as if no gateway had used it
+ * @param asked the server that `ask` queries, if `url` has several hosts
+ */
+export function postgresDatabase(
+  url = POSTGRES_URL ?? "",
+  { isNew = false, asked = url } = {},
+): PostgresDatabase {
   const free = emptied.get(url) ?? [];
   emptied.set(url, free);
   made += 1;
   const schema = (isNew ? undefined : free.pop()) ?? `test_${process.pid}_${Date.now() % 1e9}_${made}`;
   const config: PostgresConfig = { url, schema, maxConnections: 3, prepare: true, onOutage: "refuse" };
   const opened: Stores[] = [];
-  const admin = new SQL({ url, max: 1, bigint: true });
+  const admin = new SQL({ url: asked, max: 1, bigint: true });
   const ask = async <Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> => [
     ...(await admin.unsafe<Row[]>(text.replaceAll("@", `"${schema}".`), [...values])),
   ];
@@ -144,7 +150,8 @@ export interface Way extends Disposable {
   be(how: "open" | "cut" | "frozen"): void;
 }
 
-export function wayToPostgres(): Way {
+/** @param hostname,port where it listens */
+export function wayToPostgres(hostname = "127.0.0.1", port = 0): Way {
   const server = new URL(POSTGRES_URL ?? "");
   let how: "open" | "cut" | "frozen" = "open";
   interface Ends {
@@ -162,8 +169,8 @@ export function wayToPostgres(): Way {
     one.data.other?.end();
   };
   const listener = Bun.listen<Ends>({
-    hostname: "127.0.0.1",
-    port: 0,
+    hostname,
+    port,
     socket: {
       async open(client) {
         client.data = { other: undefined, waiting: [] };
@@ -188,7 +195,7 @@ export function wayToPostgres(): Way {
     },
   });
   const url = new URL(server);
-  url.hostname = "127.0.0.1";
+  url.hostname = hostname;
   url.port = String(listener.port);
   return {
     url: url.href,

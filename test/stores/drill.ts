@@ -6,10 +6,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
-import { postgresDatabase } from "./databases";
+import { type PostgresDatabase, postgresDatabase } from "./databases";
 
-/** For drills by hand: the built executable, another URL of the same database, and another line for `postgres` in the routing file. */
-const { DRILL_EXECUTABLE, DRILL_URL, DRILL_POSTGRES = "" } = process.env;
+/**
+ * For drills by hand: the built executable, another URL of the same database, the server that is queried at the end if that URL has several hosts, and
+ * more lines for the routing file, in `postgres` and beside it.
+ */
+const { DRILL_EXECUTABLE, DRILL_URL, DRILL_ASKED, DRILL_POSTGRES = "", DRILL_YAML = "" } = process.env;
 const PROGRAM = DRILL_EXECUTABLE
   ? [DRILL_EXECUTABLE]
   : [process.execPath, join(import.meta.dir, "../../src/main.ts")];
@@ -45,25 +48,30 @@ export interface Drill extends AsyncDisposable {
   /** Clients that call one gateway after another until `until`. */
   load(clients: number, until: () => boolean): Promise<void>;
   startGateway(): Promise<Running>;
-  sql: ReturnType<typeof postgresDatabase>["ask"];
+  sql: PostgresDatabase["ask"];
   /** After all requests have ended. @returns what is wrong: usually nothing */
   verify(): Promise<readonly string[]>;
 }
 
 /** @param credits micro-credits; null: no limit */
-export async function startDrill(gateways: number, credits: bigint | null, settings = ""): Promise<Drill> {
-  const database = postgresDatabase();
+export async function startDrill(
+  gateways: number,
+  credits: bigint | null,
+  settings = "",
+  database = postgresDatabase(),
+): Promise<Drill> {
   const folder = mkdtempSync(join(tmpdir(), "embedgate-drill-"));
   const { url, schema } = database.config;
   const yaml = (port: number) => `
 server: { port: ${port} }
-database: ${DRILL_URL ?? url}
+database: "${DRILL_URL ?? url}"
 postgres: { schema: ${schema}${settings}${DRILL_POSTGRES} }
 providers:
   fake: { plugin: fake }
 models:
   one: { routes: [ { provider: fake, model: fake } ], price: 1 }
 space_probe: false
+${DRILL_YAML}
 `;
   const stores = await database.open();
   await stores.openWorkspaces(() => ({})).create("team", {}, credits);
@@ -256,12 +264,20 @@ export async function restartPostgres(): Promise<void> {
   await Bun.spawn(["sh", "-c", RESTART ?? "false"], { stdout: "ignore", stderr: "ignore" }).exited;
 }
 
+/** Requests that are sent at once. */
+const AT_ONCE = 500;
+
 const HOW: Readonly<Record<string, (drill: Drill, isOver: () => boolean) => Promise<void>>> = {
   async cut(drill, isOver) {
     while (!isOver()) {
       await Bun.sleep(100 + Math.random() * 200);
       await drill.sql(CUT).catch(() => undefined);
     }
+  },
+  async "at-once"(drill) {
+    const { gateways } = drill;
+    const asks = Array.from({ length: AT_ONCE }, (_, i) => gateways[i % gateways.length]);
+    await Promise.all(asks.map((gateway) => gateway && drill.ask(gateway)));
   },
   /** Runs DRILL_COMMAND, such as one that promotes a replica, after a third of the time. */
   async command(_, isOver) {
@@ -297,10 +313,12 @@ const HOW: Readonly<Record<string, (drill: Drill, isOver: () => boolean) => Prom
 
 if (import.meta.main) {
   const [, , how = "cut", seconds = "20", credits = "1000000000"] = process.argv;
-  await using drill = await startDrill(3, credits === "null" ? null : BigInt(credits));
+  const database =
+    DRILL_ASKED === undefined ? undefined : postgresDatabase(DRILL_URL, { isNew: true, asked: DRILL_ASKED });
+  await using drill = await startDrill(3, credits === "null" ? null : BigInt(credits), "", database);
   const endsAt = performance.now() + Number(seconds) * 1_000;
   const isOver = () => performance.now() > endsAt;
-  await Promise.all([drill.load(48, isOver), HOW[how]?.(drill, isOver)]);
+  await Promise.all([how === "at-once" ? undefined : drill.load(48, isOver), HOW[how]?.(drill, isOver)]);
   await Bun.sleep(2_000);
   if (how === "kill") await Bun.sleep(40_000);
   console.log(how, seconds, "s:", tally(drill.answers));

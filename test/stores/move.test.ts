@@ -3,8 +3,12 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DAY_SUMS } from "../../src/books/trimming";
 import { realOutside } from "../../src/network/real-outside";
+import { addressOf } from "../../src/stores/postgres/address";
 import { MIGRATIONS } from "../../src/stores/postgres/migrations";
+import { moveFromSqlite } from "../../src/stores/postgres/move";
+import { createPool } from "../../src/stores/postgres/pool";
 import { openSqlite } from "../../src/stores/sqlite";
 import type { Stores } from "../../src/stores/stores";
 import { runCommand } from "../command-line";
@@ -150,6 +154,38 @@ describe.skipIf(POSTGRES_URL === undefined)("moving from SQLite to PostgreSQL", 
     await database.ask("UPDATE @rollups SET cost_pico_usd = cost_pico_usd + 1 WHERE unit_ms = 3600000");
     const wrong = await runCommand(["database", "check", "--config", file]);
     expect([wrong.code, wrong.errors]).toEqual([1, expect.stringContaining("its charts are wrong")]);
+  }, 60_000);
+
+  test("compares every sum of trimmed days, though all rows were the same as they came", async () => {
+    await using database = postgresDatabase();
+    await (await database.open()).close();
+    using folder = temporaryFolder();
+    const path = join(folder.path, "days.db");
+    await (await openSqlite(path, realOutside)).close();
+    const source = new Database(path);
+    const sums = DAY_SUMS.join(", ");
+    // More than are compared at a time.
+    source.run(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1001)
+       INSERT INTO ledger_days (day, workspace, key_id, model, provider, status, error, metadata, grants, price, charged, first_at, ${sums})
+       SELECT '2025-01-01', 'team', 'key', 'model' || i, 'p', 200, '', '', 0, 0, 1, i, ${DAY_SUMS.map(() => "1").join(", ")} FROM n`,
+    );
+    source.close();
+    const pool = createPool(addressOf(database.config), 1, realOutside);
+    for (const sum of DAY_SUMS) {
+      // As a gateway would that is still at work there: a row is changed once it was compared.
+      await database.ask(`CREATE OR REPLACE FUNCTION @meddle() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN UPDATE @ledger_days SET ${sum} = ${sum} + 1 WHERE first_at = 1; RETURN NULL; END $$`);
+      await database.ask(`CREATE TRIGGER meddle AFTER INSERT ON @ledger_days FOR EACH ROW
+        WHEN (NEW.model = 'model999') EXECUTE FUNCTION @meddle()`);
+      await expect(moveFromSqlite(path, pool, () => undefined)).rejects.toThrow(
+        `ledger_days: ${sum} come to 1002 in PostgreSQL and to 1001 in SQLite`,
+      );
+      await database.ask("DROP TRIGGER meddle ON @ledger_days");
+      await database.ask("DELETE FROM @ledger_days");
+    }
+    await moveFromSqlite(path, pool, () => undefined);
+    pool.close();
   }, 60_000);
 
   test("a database that does not exist is reported, and one in use elsewhere is not touched", async () => {

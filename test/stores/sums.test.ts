@@ -6,8 +6,8 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { LedgerRow } from "../../src/books/ledger-row";
 import { realOutside } from "../../src/network/real-outside";
+import { wrongInBooks } from "../../src/stores/postgres/adding-up";
 import { addressOf } from "../../src/stores/postgres/address";
-import { stateOfDatabase } from "../../src/stores/postgres/checking";
 import { createPool, type Pool } from "../../src/stores/postgres/pool";
 import { sumBite } from "../../src/stores/postgres/sums";
 import type { Stores } from "../../src/stores/stores";
@@ -112,8 +112,7 @@ async function onPostgres(): Promise<Books & { readonly database: PostgresDataba
     },
     sum: () => summed(database, pool),
     meddle: () => database.ask(MEDDLE),
-    wrong: async () =>
-      (await stateOfDatabase(pool, database.config.schema)).wrong.filter((what) => what.includes("sums")),
+    wrong: async () => (await wrongInBooks(pool, realOutside)).filter((what) => what.includes("sums")),
     async [Symbol.asyncDispose]() {
       pool.close();
       await database[Symbol.asyncDispose]();
@@ -270,6 +269,37 @@ describe.skipIf(POSTGRES_URL === undefined)("sums in PostgreSQL", () => {
     expect(await books.wrong()).toEqual([]);
     await judgeSums(books);
   });
+
+  test("are compared in bites of any size, with a word about how far it came", async () => {
+    await using books = await onPostgres();
+    const { life, database, pool, stores } = books;
+    await lived(sample(60), life);
+    await books.sum();
+    const trimming = stores.openTrimming(() => ({ requestsDays: 2, minutesDays: 1, hoursDays: 1 }));
+    while (await trimming.bite());
+    const shares: number[] = [];
+    // Each bite takes so long that the next one is not larger.
+    let at = 0;
+    const slow = {
+      monotonic: () => (at += 600),
+      told: (share: number) => void shares.push(share),
+      biteRows: 1,
+    };
+    // What crashed here left its holds.
+    await database.ask("UPDATE @workspaces SET micro_credits_held = 0");
+    expect(await wrongInBooks(pool, slow)).toEqual([]);
+    expect(shares.length).toBeGreaterThan(10);
+    expect(shares).toEqual(shares.toSorted((a, b) => a - b));
+    expect(shares.at(-1)).toBe(1);
+    await database.ask(
+      "UPDATE @workspaces SET micro_credits = micro_credits + 3, micro_credits_held = 7 WHERE name = 'acme'",
+    );
+    await database.ask("UPDATE @rollups SET tokens = tokens + 1 WHERE unit_ms > 60000");
+    const wrong = await wrongInBooks(pool, slow);
+    expect(wrong.filter((what) => what.includes("charts are wrong")).length).toBeGreaterThan(0);
+    expect(wrong.filter((what) => what.includes("grants less its requests")).length).toBe(1);
+    expect(await wrongInBooks(pool, realOutside)).toEqual(wrong);
+  }, 30_000);
 
   test("are not trimmed for as long as a gateway serves that would leave them out", async () => {
     await using books = await onPostgres();

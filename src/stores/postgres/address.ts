@@ -1,22 +1,28 @@
-/**
- * The address of a PostgreSQL database, from the routing file. Our own parameters are taken out of the URL; the rest, such as `sslmode`, goes
- * to PostgreSQL (postgresql.org/docs/15/libpq-connect.html#LIBPQ-CONNSTRING).
- */
+/** The address of a PostgreSQL database and how to connect to it, from the routing file. */
 import type { PostgresConfig } from "../../config/gateway-config";
+import { GatewayError } from "../../domain/errors";
+import { type PostgresAddress, readPostgresAddress } from "../../domain/postgres-address";
 
-export interface Address {
-  readonly url: string;
+export interface Address extends PostgresAddress {
   readonly schema: string;
   readonly prepare: boolean;
 }
 
-export function addressOf({ url, schema, prepare }: PostgresConfig): Address {
-  return { url, schema, prepare };
+/** @throws GatewayError invalid */
+export function addressOf({
+  url,
+  schema,
+  prepare,
+}: Pick<PostgresConfig, "url" | "schema" | "prepare">): Address {
+  const read = readPostgresAddress(url);
+  if ("problem" in read) throw new GatewayError("invalid", `This ${read.problem}.`);
+  return { ...read, schema, prepare };
 }
 
 /** The address for logs and messages, without user and password. */
 export function placeOf(url: string): string {
-  const parsed = URL.parse(url);
-  if (parsed === null) return "postgres:";
-  return `postgres://${parsed.host}${parsed.pathname}`;
+  const read = readPostgresAddress(url);
+  if ("problem" in read) return "postgres:";
+  const [first] = read.urls;
+  return `postgres://${read.urls.map(({ host }) => host).join(",")}${first.pathname}`;
 }

@@ -1,15 +1,11 @@
 /**
- * The checks of `embedgate database check`: whether PostgreSQL's tables are those of this release, which gateways use them, and whether the
- * sums agree. To add a check, add an entry to QUESTIONS.
+ * The state of a PostgreSQL database, for `embedgate check` and `embedgate database check`: whether its tables are those of this release, and which
+ * gateways use it. The sums are checked in adding-up.ts.
  */
-import { OWN_WORKSPACE } from "../../books/ledger";
-import { UNIT_MS } from "../../books/rollups";
-import { ALL_ROWS } from "./all-rows";
 import { type InstanceRow, routingFilesDiffer } from "./instance";
 import { versionOf } from "./migrate";
 import { MIGRATIONS } from "./migrations";
 import type { Pool } from "./pool";
-import { sumsOver } from "./sums";
 
 export interface DatabaseState {
   readonly server: string;
@@ -18,56 +14,9 @@ export interface DatabaseState {
   readonly versionKnown: number;
   readonly connections: { readonly most: number; readonly askedFor: number };
   readonly gateways: readonly InstanceRow[];
-  /** Inconsistencies, as messages. */
+  /** Inconsistencies between gateways, as messages. */
   readonly wrong: readonly string[];
 }
-
-interface Sums {
-  readonly name: string;
-  readonly differs: boolean;
-  readonly one: bigint;
-  readonly other: bigint;
-  readonly what?: string;
-}
-
-/** Columns that both charts and invoices use. */
-const COMPARED = ["requests", "tokens", "tokens_upstream", "tokens_billed", "cost_pico_usd", "micro_credits"];
-const sumOf = (name: string) =>
-  `sum(${name === "requests" ? `CASE WHEN workspace <> '${OWN_WORKSPACE}' THEN requests ELSE 0 END` : name})::bigint AS ${name}`;
-const summedBy = (from: string) =>
-  `(SELECT workspace, ${COMPARED.map(sumOf).join(", ")} FROM ${from} GROUP BY workspace)`;
-const END_OF_TIME = String(Number.MAX_SAFE_INTEGER);
-
-const QUESTIONS: readonly { readonly ask: string; readonly words: (sums: Sums) => string }[] = [
-  {
-    ask: `SELECT * FROM (
-        SELECT w.name, w.micro_credits_held AS one,
-          ((SELECT coalesce(sum(micro_credits_held), 0) FROM @ledger WHERE workspace = w.name AND status = 0 AND error IS NULL)
-            + (SELECT coalesce(sum(micro_credits), 0) FROM @reserves WHERE workspace = w.name)
-            + (SELECT coalesce(sum(micro_credits), 0) FROM @leases WHERE workspace = w.name))::bigint AS other
-        FROM @workspaces w) AS sums WHERE one <> other`,
-    words: ({ name, one, other }) =>
-      `the workspace "${name}" holds ${one} micro-credits, but its requests in flight, batches and leases add up to ${other}`,
-  },
-  {
-    ask: `SELECT name, micro_credits AS one, (granted - taken)::bigint AS other FROM (
-        SELECT w.name, w.micro_credits - (SELECT coalesce(sum(micro_credits_spent), 0) FROM @leases WHERE workspace = w.name)::bigint AS micro_credits,
-          (SELECT coalesce(sum(micro_credits), 0) FROM @credit_grants WHERE workspace = w.name) AS granted,
-          (SELECT coalesce(sum(micro_credits_taken), 0) FROM ${ALL_ROWS} AS every_row WHERE workspace = w.name) AS taken FROM @workspaces w) AS sums
-      WHERE micro_credits IS NOT NULL AND micro_credits <> granted - taken`,
-    words: ({ name, one, other }) =>
-      `the workspace "${name}" has ${one} micro-credits, but its grants minus its charges add up to ${other}`,
-  },
-  {
-    ask: `SELECT coalesce(s.workspace, l.workspace) AS name, compared.* FROM
-        ${summedBy(`${sumsOver([UNIT_MS.day, UNIT_MS.hour], "0", END_OF_TIME)} AS found`)} AS s FULL JOIN
-        ${summedBy(`${ALL_ROWS} AS every_row WHERE status <> 0 OR error IS NOT NULL`)} AS l ON l.workspace = s.workspace,
-        LATERAL (VALUES ${COMPARED.map((name) => `('${name}', coalesce(s.${name}, 0), coalesce(l.${name}, 0))`).join(", ")}) AS compared(what, one, other)
-      WHERE one <> other`,
-    words: ({ name, what, one, other }) =>
-      `the sums by hour and day of the workspace "${name}" have ${one} ${what}, but its requests add up to ${other}: its charts are wrong, its invoices are right`,
-  },
-];
 
 export async function stateOfDatabase(pool: Pool, schema: string): Promise<DatabaseState> {
   const version = await pool.run((connection) => versionOf(connection, schema));
@@ -85,11 +34,6 @@ export async function stateOfDatabase(pool: Pool, schema: string): Promise<Datab
         ),
       )
     : [];
-  const wrong: string[] = [];
-  // The queries need the tables of this release: before the migrations they are left out.
-  for (const { ask, words } of version >= MIGRATIONS.length ? QUESTIONS : [])
-    wrong.push(...(await pool.run(({ query }) => query<Sums>(ask))).map(words));
-  wrong.push(...routingFilesDiffer(gateways));
   return {
     server: found?.server ?? "",
     version,
@@ -99,7 +43,7 @@ export async function stateOfDatabase(pool: Pool, schema: string): Promise<Datab
       askedFor: gateways.reduce((sum, { connections }) => sum + connections, 0),
     },
     gateways,
-    wrong,
+    wrong: routingFilesDiffer(gateways),
   };
 }
 

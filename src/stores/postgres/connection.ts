@@ -18,6 +18,8 @@ import type { Address } from "./address";
 export type Parameter = string | number | bigint | boolean | Uint8Array | null;
 
 export interface Connection {
+  /** The server that it is connected to. */
+  readonly place: Place;
   /**
    * @param text with `@` before the name of each table, which becomes the schema
    * @throws Lost where it is not known whether the query ran; PostgreSQL's own error where it was refused
@@ -27,6 +29,8 @@ export interface Connection {
   script(text: string): Promise<void>;
   /** Runs `work` in a transaction, which is rolled back if it throws. */
   transaction<T>(work: () => Promise<T>): Promise<T>;
+  /** Like `transaction`, with another time limit for each statement: the usual limits are for requests. */
+  longTransaction<T>(statementMsMax: number, work: () => Promise<T>): Promise<T>;
   /**
    * Runs functions of one query each in one transaction, sent without waiting for each answer. It is rolled back if one is refused.
    * @throws the first refusal, once all are answered
@@ -48,7 +52,7 @@ const STATEMENT_MS_MAX = 4_000;
 const LOCK_MS_MAX = 2_000;
 const CONNECT_SECONDS_MAX = 2;
 
-type World = Pick<Outside, "alarm" | "postgres">;
+type World = Pick<Outside, "alarm" | "postgres" | "environment">;
 
 /** Opens Bun's own client. */
 export function openBuns(options: SQL.Options): PostgresClient {
@@ -68,11 +72,25 @@ export function openBuns(options: SQL.Options): PostgresClient {
   };
 }
 
+/** One server of an address. */
+export interface Place {
+  readonly url: URL;
+  /** The IP address of the host's name; undefined: Bun looks it up. */
+  readonly ip: string | undefined;
+}
+
 /** @throws Lost, or PostgreSQL's own error */
-export async function connect(address: Address, { alarm, postgres = openBuns }: World): Promise<Connection> {
+export async function connectTo(
+  place: Place,
+  address: Address,
+  { alarm, postgres = openBuns, environment }: World,
+): Promise<Connection> {
   let lostBy: unknown;
   let isEnding = false;
-  const pool = postgres(optionsOf(address, (cause) => (lostBy ??= cause ?? "closed")));
+  let answerMsMax = ANSWER_MS_MAX;
+  const pool = postgres(
+    optionsOf(serverOf(place, { environment }), address, (cause) => (lostBy ??= cause ?? "closed")),
+  );
   const names = new Map<string, string>();
   const named = (text: string) => {
     let name = names.get(text);
@@ -91,10 +109,11 @@ export async function connect(address: Address, { alarm, postgres = openBuns }: 
 
   function within<T>(work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const off = alarm(ANSWER_MS_MAX, () => {
+      const msMax = answerMsMax;
+      const off = alarm(msMax, () => {
         lostBy ??= "no answer";
         end();
-        reject(new Lost(`no answer within ${ANSWER_MS_MAX} ms`));
+        reject(new Lost(`no answer within ${msMax} ms`));
       });
       work.then(
         (value) => {
@@ -107,7 +126,11 @@ export async function connect(address: Address, { alarm, postgres = openBuns }: 
             lostBy ??= cause;
             end();
             reject(new Lost(wordsOf(cause), { cause }));
-          } else reject(cause);
+          } else {
+            // The primary became a standby: the next connection may lead to another server.
+            if (isReadOnly(cause)) end();
+            reject(cause);
+          }
         },
       );
     });
@@ -126,20 +149,34 @@ export async function connect(address: Address, { alarm, postgres = openBuns }: 
     if (lostBy !== undefined || isEnding) throw new Lost("the connection has ended", { cause: lostBy });
     return within(reserved.query<Row>(named(text), [...parameters]));
   }
+  async function transaction<T>(work: () => Promise<T>): Promise<T> {
+    await query("BEGIN");
+    try {
+      const value = await work();
+      await query("COMMIT");
+      return value;
+    } catch (thrown) {
+      if (lostBy === undefined) await query("ROLLBACK").catch(end);
+      throw thrown;
+    }
+  }
   const connection: Connection = {
+    place,
     query,
     async script(text) {
       await within(reserved.script(named(text)));
     },
-    async transaction(work) {
-      await query("BEGIN");
+    transaction,
+    async longTransaction(statementMsMax, work) {
+      // The server's own limit is shorter, so that its error says why.
+      answerMsMax = statementMsMax + ANSWER_MS_MAX - STATEMENT_MS_MAX;
       try {
-        const value = await work();
-        await query("COMMIT");
-        return value;
-      } catch (thrown) {
-        if (lostBy === undefined) await query("ROLLBACK").catch(end);
-        throw thrown;
+        return await transaction(async () => {
+          await query(`SET LOCAL statement_timeout = ${statementMsMax}`);
+          return work();
+        });
+      } finally {
+        answerMsMax = ANSWER_MS_MAX;
       }
     },
     async pipeline(works) {
@@ -161,9 +198,25 @@ const isPgBouncer = (cause: unknown) =>
     { cause },
   );
 
-function optionsOf(address: Address, onclose: (cause: unknown) => void): SQL.Options & PostgresOptions {
+/** The options of Bun's client for a server. The certificate is checked against the host's name, not against its IP address. */
+export function serverOf({ url, ip }: Place, { environment }: Pick<Outside, "environment">) {
+  const mode = url.searchParams.get("sslmode") ?? environment.PGSSLMODE ?? "prefer";
+  // TLS options turn TLS on, so they are left out where the address does not ask for it.
+  const isNamed = /^(?:require|verify-ca|verify-full)$/.test(mode) || url.searchParams.has("sslrootcert");
+  return {
+    url: url.href,
+    ...(ip !== undefined && { hostname: ip }),
+    ...(ip !== undefined && isNamed && mode !== "disable" && { tls: { serverName: url.hostname } }),
+  };
+}
+
+function optionsOf(
+  server: ReturnType<typeof serverOf>,
+  address: Address,
+  onclose: (cause: unknown) => void,
+): SQL.Options & PostgresOptions {
   const options = {
-    url: address.url,
+    ...server,
     max: 1,
     bigint: true,
     prepare: address.prepare,
@@ -193,6 +246,9 @@ export function stateOf(cause: unknown): string | undefined {
 
 /** Class 08, a server that shuts down or starts, and PgBouncer's own refusals: postgresql.org/docs/15/errcodes-appendix.html. */
 const CONNECTION_STATES = /^(?:08|57P0)/;
+
+/** Whether the server refused a write because it is read-only, such as a standby. */
+export const isReadOnly = (cause: unknown) => stateOf(cause) === "25006";
 
 /** Whether the connection is unusable after this error. */
 function isConnectionError(cause: unknown): boolean {

@@ -10,6 +10,8 @@ import type { Pool } from "./pool";
 /** Waits for another gateway's migration, but not for other transactions on the tables. */
 const LOCK_TIMEOUT = "10s";
 const MIGRATION_MS_MAX = 60_000;
+/** Creating an index on a ledger of many millions of rows takes minutes. */
+const STATEMENT_MS_MAX = 3_600_000;
 /** The number is arbitrary, but must not change between releases. */
 const ADVISORY_LOCK = 5_047_120_417;
 
@@ -34,10 +36,12 @@ export async function versionOf(connection: Connection, schema: string): Promise
  */
 export async function migrate(pool: Pool, schema: string, monotonic: () => number): Promise<number> {
   let made = 0;
+  const stepOn = (connection: Connection) =>
+    connection.longTransaction(STATEMENT_MS_MAX, () => step(connection, schema));
   const until = monotonic() + MIGRATION_MS_MAX;
   try {
     if ((await pool.run((connection) => versionOf(connection, schema), until)) >= MIGRATIONS.length) return 0;
-    while (await pool.transact((connection) => step(connection, schema), until)) made += 1;
+    while (await pool.run(stepOn, until)) made += 1;
   } catch (thrown) {
     if (stateOf(thrown) !== "42501") throw thrown;
     throw new GatewayError(
@@ -52,7 +56,6 @@ export async function migrate(pool: Pool, schema: string, monotonic: () => numbe
 /** @returns whether a migration was left to run */
 async function step(connection: Connection, schema: string): Promise<boolean> {
   await connection.query(`SET LOCAL lock_timeout = '${LOCK_TIMEOUT}'`);
-  await connection.query("SET LOCAL statement_timeout = 0");
   await connection.query("SELECT pg_advisory_xact_lock($1)", [ADVISORY_LOCK]);
   const version = await versionOf(connection, schema);
   const text = MIGRATIONS[version];

@@ -3,7 +3,9 @@
  * continued. To move another table, add it to TABLES.
  */
 import { Database } from "bun:sqlite";
+import { LATENCY_COLUMNS } from "../../books/latency-bounds";
 import { DIMENSIONS, SUMS } from "../../books/rollups";
+import { DAY_SUMS } from "../../books/trimming";
 import { GatewayError } from "../../domain/errors";
 import { storable, storableJson } from "./base";
 import type { Connection } from "./connection";
@@ -32,12 +34,25 @@ const TABLES: readonly Table[] = [
     name: "ledger",
     key: ["request_id"],
     sums: [
+      "inputs",
+      "cache_hits",
       "tokens",
       "tokens_upstream",
+      "tokens_abandoned",
       "tokens_billed",
+      "tokens_cached",
+      "refusals",
+      "calls_made",
+      "latency_ms",
       "cost_pico_usd",
+      "upstream_pico_usd",
+      "saved_pico_usd",
+      "pico_usd_held",
+      "micro_credits_held",
       "micro_credits",
       "micro_credits_taken",
+      "micro_credits_short",
+      "femto_credits_rounded",
     ],
   },
   {
@@ -55,21 +70,12 @@ const TABLES: readonly Table[] = [
       "price",
       "charged",
     ],
-    sums: [
-      "row_count",
-      "requests",
-      "tokens",
-      "tokens_upstream",
-      "tokens_billed",
-      "cost_pico_usd",
-      "micro_credits",
-      "micro_credits_taken",
-    ],
+    sums: DAY_SUMS,
   },
   {
     name: "rollups",
     key: ["unit_ms", "started_at", ...DIMENSIONS],
-    sums: SUMS,
+    sums: [...SUMS, ...LATENCY_COLUMNS],
   },
   { name: "reserves", key: ["id"], sums: ["micro_credits", "pico_usd"] },
   { name: "files", key: ["id"], sums: ["bytes"] },
@@ -81,6 +87,8 @@ const TABLES: readonly Table[] = [
 const COUNTED: readonly string[] = ["credit_grants", "audit"];
 
 const BATCH = 1_000;
+/** A whole table is summed up in one. */
+const STATEMENT_MS_MAX = 3_600_000;
 
 export interface Moved {
   readonly table: string;
@@ -143,40 +151,51 @@ async function moveTable(source: Database, pool: Pool, table: Table): Promise<Mo
     .filter((column) => types.has(column));
   const listed = columns.map((column) => `"${column}"`).join(", ");
   const order = key.join(", ");
-  const page = source.query<Record<string, SqliteValue>, number[]>(
-    `SELECT ${listed} FROM ${name} ORDER BY ${order} LIMIT ? OFFSET ?`,
+  const all = source.query<Record<string, SqliteValue>, []>(
+    `SELECT ${listed} FROM ${name} ORDER BY ${order}`,
   );
   let rows = 0;
   let added = 0;
-  for (;;) {
-    const batch = page.all(BATCH, rows).map((row) => converted(row, columns, types));
-    if (batch.length === 0) break;
+  for (const some of inBatches(all.iterate())) {
+    const batch = some.map((row) => converted(row, columns, types));
     rows += batch.length;
-    added += await pool.transact(async (connection) => {
+    added += await slowly(pool, async (connection) => {
       await ownSums(connection);
       return put(connection, table, columns, types, batch);
     });
   }
-  await pool.run(async ({ query }) => {
-    if (COUNTED.includes(name))
-      await query(
+  if (COUNTED.includes(name))
+    await pool.run(({ query }) =>
+      query(
         `SELECT setval(pg_get_serial_sequence('@${name}', 'id'), max(id)) FROM @${name} HAVING max(id) > 0`,
-      );
-    const [there] = await query<Readonly<Record<string, bigint | null>>>(
-      `SELECT count(*) AS rows${sums.map((sum) => `, coalesce(sum("${sum}"), 0)::bigint AS "${sum}"`).join("")} FROM @${name}`,
+      ),
     );
-    const here = source
-      .query<Record<string, bigint>, []>(
-        `SELECT count(*) AS rows${sums.map((sum) => `, coalesce(sum("${sum}"), 0) AS "${sum}"`).join("")} FROM ${name}`,
-      )
-      .get();
-    for (const what of ["rows", ...sums])
-      if (here?.[what] !== there?.[what])
-        throw differs(
-          `${name}: ${what} come to ${there?.[what]} in PostgreSQL and to ${here?.[what]} in SQLite`,
-        );
-  });
+  const summed = (of: string, cast: string) =>
+    `SELECT count(*) AS rows${sums.map((sum) => `, coalesce(sum("${sum}"), 0)${cast} AS "${sum}"`).join("")} FROM ${of}`;
+  const [there] = await slowly(pool, ({ query }) =>
+    query<Readonly<Record<string, bigint>>>(summed(`@${name}`, "::bigint")),
+  );
+  const here = source.query<Record<string, bigint>, []>(summed(name, "")).get();
+  for (const what of ["rows", ...sums])
+    if (here?.[what] !== there?.[what])
+      throw differs(
+        `${name}: ${what} come to ${there?.[what]} in PostgreSQL and to ${here?.[what]} in SQLite`,
+      );
   return { table: name, rows, added };
+}
+
+const slowly = <T>(pool: Pool, work: (connection: Connection) => Promise<T>) =>
+  pool.run((connection) => connection.longTransaction(STATEMENT_MS_MAX, () => work(connection)));
+
+function* inBatches<Value>(values: Iterable<Value>): Generator<Value[]> {
+  let batch: Value[] = [];
+  for (const value of values) {
+    batch.push(value);
+    if (batch.length < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  if (batch.length > 0) yield batch;
 }
 
 const differs = (how: string) =>

@@ -6,7 +6,8 @@ import { GatewayError } from "../../domain/errors";
 import type { Outside } from "../../domain/outside";
 import type { ConnectionFigures } from "../stores";
 import type { Address } from "./address";
-import { type Connection, connect, isPassing } from "./connection";
+import { type Connection, isPassing, isReadOnly } from "./connection";
+import { openHosts } from "./hosts";
 
 export interface Pool {
   /**
@@ -19,6 +20,8 @@ export interface Pool {
   transact<T>(work: (connection: Connection) => Promise<T>, until?: number): Promise<T>;
   /** Whether a connection is free or may be opened, so that `run` need not wait. */
   hasPlace(): boolean;
+  /** Queues together with callers of `run` that wait, and calls `free` in its turn: `run` need not wait if `free` calls it at once. */
+  whenPlace(free: () => void): void;
   /** Reports how many writes wait outside the pool for a connection. */
   queued(count: number): void;
   /** Reports how long one of those writes waited. */
@@ -29,7 +32,10 @@ export interface Pool {
   close(): void;
 }
 
-type World = Pick<Outside, "monotonic" | "alarm" | "sleep" | "random" | "log" | "postgres">;
+type World = Pick<
+  Outside,
+  "monotonic" | "alarm" | "sleep" | "random" | "log" | "postgres" | "addressesOf" | "environment"
+>;
 
 export const WAIT_MS_MAX = 2_000;
 export const RETRY_AFTER_MS = 1_000;
@@ -40,11 +46,15 @@ const PAUSE_MS_MAX = 250;
 const WINDOW_MS = 60_000;
 
 interface Waiting {
+  /** Given undefined, a connection has ended and another one may be opened. */
   readonly take: (connection: Connection | undefined) => void;
+  /** Whether it waits in `run`; those of `whenPlace` are counted outside the pool (`queued`). */
+  readonly isWork: boolean;
 }
 
 export function createPool(address: Address, size: number, outside: World): Pool {
   const { monotonic, sleep, random, log, alarm } = outside;
+  const connect = openHosts(address, outside);
   const idle: Connection[] = [];
   const waiting: Waiting[] = [];
   let open = 0;
@@ -90,7 +100,7 @@ export function createPool(address: Address, size: number, outside: World): Pool
       if (open < size) {
         open += 1;
         try {
-          return await connect(address, outside);
+          return await connect();
         } catch (cause) {
           freed();
           failed(cause);
@@ -107,6 +117,7 @@ export function createPool(address: Address, size: number, outside: World): Pool
     const since = monotonic();
     return new Promise((resolve, reject) => {
       const one: Waiting = {
+        isWork: true,
         take: (connection) => {
           off();
           waited(monotonic() - since);
@@ -130,13 +141,29 @@ export function createPool(address: Address, size: number, outside: World): Pool
 
   function release(connection: Connection): void {
     if (isClosed) connection.close();
-    if (connection.isLost()) {
-      freed();
-      return;
-    }
+    if (connection.isLost()) freed();
+    else pass(connection);
+  }
+
+  function pass(connection: Connection): void {
     const next = waiting.shift();
     if (next) next.take(connection);
     else idle.push(connection);
+  }
+
+  /** If `free` does not use the connection, it goes to the next in the queue. */
+  function offer(connection: Connection | undefined, free: () => void): void {
+    if (connection === undefined) {
+      const openBefore = open;
+      free();
+      if (open === openBefore) waiting.shift()?.take(undefined);
+      return;
+    }
+    idle.push(connection);
+    free();
+    if (idle.at(-1) !== connection) return;
+    idle.pop();
+    pass(connection);
   }
 
   async function run<T>(work: (connection: Connection) => Promise<T>, until?: number): Promise<T> {
@@ -150,7 +177,7 @@ export function createPool(address: Address, size: number, outside: World): Pool
         return value;
       } catch (thrown) {
         if (thrown instanceof GatewayError || !isPassing(thrown)) throw thrown;
-        if (connection?.isLost() ?? true) failed(thrown);
+        if ((connection?.isLost() ?? true) && !isReadOnly(thrown)) failed(thrown);
         const left = giveUpAt - monotonic();
         if (left <= 0 || isClosed) throw unavailable("The database cannot be reached or is busy", thrown);
         const longest = Math.min(PAUSE_MS_MAX, PAUSE_MS_MIN * 2 ** tries);
@@ -165,6 +192,9 @@ export function createPool(address: Address, size: number, outside: World): Pool
     run,
     transact: (work, until) => run((connection) => connection.transaction(() => work(connection)), until),
     hasPlace: () => idle.length > 0 || open < size,
+    whenPlace(free) {
+      waiting.push({ isWork: false, take: (connection) => offer(connection, free) });
+    },
     queued(count) {
       queuedOutside = count;
     },
@@ -174,7 +204,7 @@ export function createPool(address: Address, size: number, outside: World): Pool
       return {
         inUse: open - idle.length,
         most: size,
-        waiting: waiting.length + queuedOutside,
+        waiting: waiting.filter(({ isWork }) => isWork).length + queuedOutside,
         longestWaitMs: Math.max(window.longestMs, window.longestBeforeMs),
       };
     },
