@@ -15,6 +15,8 @@ export interface Setting {
   readonly cache?: string;
   readonly durability?: "process" | "power";
   readonly processes?: number;
+  /** Left out: bench. */
+  readonly workspace?: string;
   /** False: the workspace has neither credits nor a cap. */
   readonly credits?: boolean;
   /** PostgreSQL in place of SQLite. */
@@ -84,9 +86,10 @@ export async function prepare(setting: Setting): Promise<Prepared> {
   const problems = await new Response(check.stderr).text();
   if ((await check.exited) !== 0) return { folder, key: "", refusal: problems };
   const money = setting.credits === false ? [] : ["--credits", "1000000", "--cap-usd-per-month", "1000000"];
-  await run("workspaces", "create", "bench", ...money);
+  const { workspace = "bench" } = setting;
+  await run("workspaces", "create", workspace, ...money);
   const { key } = JSON.parse(
-    await run("keys", "create", "--name", "bench", "--workspace", "bench", "--json"),
+    await run("keys", "create", "--name", "bench", "--workspace", workspace, "--json"),
   );
   return { folder, key, refusal: undefined };
 }
@@ -97,17 +100,6 @@ export async function startGateway(setting: Setting, before?: (folder: string) =
   if (refusal !== undefined)
     throw new Error(`${setting.executable} refuses the routing file in ${folder}:\n${refusal}`);
   before?.(folder);
-  return serveIn(folder, key, setting);
-}
-
-/** Another gateway on the same database, with the same key. */
-export async function startBeside({ key }: Measured, setting: Setting): Promise<Measured> {
-  const folder = mkdtempSync(join(tmpdir(), "embedgate-bench-"));
-  await Bun.write(join(folder, "gateway.yaml"), routingFile(setting));
-  return serveIn(folder, key, setting);
-}
-
-async function serveIn(folder: string, key: string, setting: Setting): Promise<Measured> {
   const started = await start([setting.executable, "serve", "--port", "0"], GREETING, {
     cwd: folder,
     environment: {},

@@ -1,6 +1,6 @@
 /**
  * One workspace that all requests are of, without the gateway around it: how many a second are held and settled by one process's ledger on
- * PostgreSQL, and by pgbench with the same statements, which were recorded from the ledger. Part of row P (postgres.ts).
+ * PostgreSQL, and by pgbench with the same statements, which were recorded from the ledger: row W.
  */
 import { existsSync, globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,6 +13,7 @@ import { openBuns } from "../src/stores/postgres/connection";
 import { openPostgres } from "../src/stores/postgres/open";
 import { printGoal } from "./goals";
 import type { Bench } from "./others";
+import { NO_DATABASE } from "./postgres";
 import { say } from "./said";
 import { median, written } from "./table";
 
@@ -90,7 +91,11 @@ const HOLDING = {
   terms: { startingMicroCredits: null, caps: { day: undefined, month: undefined } },
 };
 
-export async function measureHot({ seconds, rounds, quick }: Bench, url: string): Promise<void> {
+export async function measureHot({ seconds, rounds, quick, database: url }: Bench): Promise<void> {
+  if (url === undefined) {
+    say(NO_DATABASE);
+    return;
+  }
   const pgbench = Bun.which("pgbench") ?? globSync("/usr/lib/postgresql/*/bin/pgbench").sort().at(-1);
   const schema = `bench_hot_${process.pid}`;
   const folder = mkdtempSync(join(tmpdir(), "embedgate-bench-"));
@@ -187,7 +192,7 @@ export async function measureHot({ seconds, rounds, quick }: Bench, url: string)
       );
     }
     printGoal(
-      "P",
+      "W",
       { of: "one workspace: settled/s", bound: "at least", value: 3000, unit: "/s" },
       Math.max(...[...ours.values()].map(median)),
     );

@@ -7,6 +7,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { type Measured, prepare, type Setting, startGateway } from "./gateway";
 import { type Goal, printGoal } from "./goals";
+import { measureHot } from "./hot";
 import type { Group, Job, Outcome } from "./load";
 import { measurePostgres } from "./postgres";
 import {
@@ -225,7 +226,8 @@ async function measureFeatures({ setting, load, seconds, rounds }: Bench): Promi
 export const OTHERS: readonly Other[] = [
   { name: "M", says: "peak memory under load", measure: measurePeaks },
   { name: "E", says: "what each feature costs: one text, base64, 32 connections", measure: measureFeatures },
-  { name: "P", says: "on PostgreSQL (--database)", measure: measurePostgres },
+  { name: "P", says: "one text, floats, 32 connections, on PostgreSQL", measure: measurePostgres },
+  { name: "W", says: "one workspace that all requests are of, on PostgreSQL", measure: measureHot },
   { name: "S", says: "start and idle memory", measure: measureStart },
   { name: "L", says: "the model inside", measure: measureLocal },
   { name: "G", says: "a million ledger rows and vectors on disk", measure: measureGrowth },

@@ -1,13 +1,11 @@
 /**
- * The row on PostgreSQL: the same gateway as row A's on a server that is named by its URL, beside one on SQLite; two gateways on one database; and
- * a workspace that all requests are of, beside what pgbench reaches with the same statements (hot.ts). The server's processor time is read from
- * /proc, so it is to be on this machine.
+ * Row P: the same gateway as row A's on a PostgreSQL server that is named by its URL, beside one on SQLite, and two gateways on one database, each
+ * asked by as many connections and for a workspace of its own: one row that both change would be the limit (row W). The server's processor time is read from /proc, so it is to be on this machine.
  */
 import { readFileSync } from "node:fs";
 import { SQL } from "bun";
-import { type Measured, startBeside, startGateway } from "./gateway";
+import { type Measured, startGateway } from "./gateway";
 import { printGoal } from "./goals";
-import { measureHot } from "./hot";
 import type { Group } from "./load";
 import type { Bench } from "./others";
 import { cpuSeconds } from "./processes";
@@ -21,7 +19,9 @@ const ONE_TEXT: Group = {
   model: "text-embedding-3-small",
   repeats: false,
 };
-const WARM_SECONDS = 8;
+const WARM_SECONDS = { full: 8, quick: 3 } as const;
+export const NO_DATABASE =
+  "  left out: --database postgres://… names a server where schemas may be made and dropped";
 
 /** Where a backend of this connection came from: all of the server's processes are its children. */
 async function serverOf(admin: SQL): Promise<number> {
@@ -39,10 +39,16 @@ interface Turn {
   readonly serverCpu: number[];
 }
 
-export async function measurePostgres(bench: Bench): Promise<void> {
-  const { setting, load, seconds, rounds, database } = bench;
+export async function measurePostgres({
+  setting,
+  load,
+  seconds,
+  rounds,
+  quick,
+  database,
+}: Bench): Promise<void> {
   if (database === undefined) {
-    say("  left out: name a server where schemas may be made and dropped by --database postgres://…");
+    say(NO_DATABASE);
     return;
   }
   await using admin = new SQL({ url: database, max: 1 });
@@ -57,7 +63,7 @@ export async function measurePostgres(bench: Bench): Promise<void> {
   try {
     await using sqlite = await startGateway(setting());
     await using first = await startGateway(onPostgres);
-    await using second = await startBeside(first, onPostgres);
+    await using second = await startGateway({ ...onPostgres, workspace: "second" });
     const turn = (says: string, gateways: readonly Measured[]): Turn => ({
       says,
       gateways,
@@ -75,9 +81,10 @@ export async function measurePostgres(bench: Bench): Promise<void> {
       for (const { gateways, rates, cpu, serverCpu } of turns) {
         const spent = () => gateways.reduce((sum, { pid }) => sum + cpuSeconds(pid), 0);
         const [before, serverBefore] = [spent(), cpuSeconds(server)];
-        const group = { ...ONE_TEXT, connections: ONE_TEXT.connections / gateways.length };
         const outcomes = await Promise.all(
-          gateways.map((gateway) => load(gateway, [group], round === 0 ? WARM_SECONDS : seconds)),
+          gateways.map((gateway) =>
+            load(gateway, [ONE_TEXT], round === 0 ? WARM_SECONDS[quick ? "quick" : "full"] : seconds),
+          ),
         );
         if (round === 0) continue;
         const requests = outcomes.reduce((sum, { requestsInAll }) => sum + requestsInAll, 0);
@@ -113,5 +120,4 @@ export async function measurePostgres(bench: Bench): Promise<void> {
       .unsafe(`SET client_min_messages = warning; DROP SCHEMA IF EXISTS "${schema}" CASCADE`)
       .simple();
   }
-  await measureHot(bench, database);
 }

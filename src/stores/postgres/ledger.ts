@@ -46,7 +46,6 @@ type Work =
 /** undefined: the row may have been begun, and what it holds is not known. */
 type Begun = Held | undefined;
 
-const FEW = 2;
 const PAY_EVERY_MS = 1_000;
 
 export function openPostgresLedger(
@@ -181,10 +180,11 @@ export function openPostgresLedger(
     );
     const outcomes = new Map<Entry<Work>, Outcome>();
     const statements = statementsOf(entries, outcomes);
-    // Each statement is a transaction of its own. One or two need none around them, and while the first is waited for larger groups gather,
-    // which cost less. Many share one transaction, so that the disk is flushed once; all processes order them alike, so there is no deadlock.
-    if (statements.length > FEW) await connection.pipeline(statements.map(({ run }) => run));
-    else for (const { run } of statements) await run(connection);
+    // A single statement is a transaction of its own. Several share one, so that the disk is flushed once, which takes most of the time; all processes
+    // order them alike, so there is no deadlock.
+    const [first, ...more] = statements;
+    if (more.length > 0) await connection.pipeline(statements.map(({ run }) => run));
+    else await first?.run(connection);
     for (const { work } of entries) if (work.kind === "refuse") refusing.acknowledged(work.row);
     return entries.map((entry) => outcomes.get(entry) ?? "alone");
   }
