@@ -154,7 +154,7 @@ export async function measureHot({ seconds, rounds, quick, database: url }: Benc
       const path = join(folder, `${rows}.sql`);
       await Bun.write(
         path,
-        `\\set number random(1, 9000000000000000)\n${statements.map((one) => `${inlined(one)};`).join("\n")}\n`,
+        `\\set number :number + 1\n${statements.map((one) => `${inlined(one)};`).join("\n")}\n`,
       );
       return path;
     }
@@ -213,7 +213,9 @@ function inlined({ text, parameters }: Asked): string {
     if (value === null || value === undefined) return "NULL";
     if (typeof value !== "string") return String(value);
     const literal = `'${value.replaceAll("'", "''").replaceAll('":', '": ')}'`;
-    return value.includes(MARK) ? `replace(${literal}, '${MARK}', 'b' || :number::text)` : literal;
+    return value.includes(MARK)
+      ? `replace(${literal}, '${MARK}', 'b' || :client_id::text || '_' || :number::text)`
+      : literal;
   });
 }
 

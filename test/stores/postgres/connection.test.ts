@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import type { OpenPostgres } from "../../../src/domain/postgres";
 import { addressOf } from "../../../src/stores/postgres/address";
+import { serverOf } from "../../../src/stores/postgres/connection";
 import { openHosts } from "../../../src/stores/postgres/hosts";
 import { fakeOutside } from "../../fake-outside";
 
@@ -41,4 +42,15 @@ test("one of a long transaction may take as long as it was allowed to, and the n
   expect(asked).toEqual(["BEGIN", "SET LOCAL statement_timeout = 60000", "SLOW", "COMMIT"]);
   expect(connection.isLost()).toBe(false);
   await expect(fake.until(connection.query("SLOW"))).rejects.toThrow("no answer within 5000 ms");
+});
+
+test("a server's certificate is asked of its name, not of its address, and only where one is asked for", () => {
+  const serverAt = (query: string, environment = {}) =>
+    serverOf({ url: new URL(`postgres://db.internal/books${query}`), ip: "10.0.0.1" }, { environment });
+  const named = { hostname: "10.0.0.1", tls: { serverName: "db.internal" } };
+  for (const query of ["sslmode=verify-full", "sslmode=require", "sslmode=prefer&sslrootcert=ca.crt"])
+    expect(serverAt(`?${query}`)).toMatchObject(named);
+  expect(serverAt("", { PGSSLMODE: "verify-full" })).toMatchObject(named);
+  for (const query of ["", "?sslmode=prefer", "?sslmode=disable&sslrootcert=ca.crt"])
+    expect(serverAt(query)).toEqual({ url: `postgres://db.internal/books${query}`, hostname: "10.0.0.1" });
 });
