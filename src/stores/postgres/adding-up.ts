@@ -120,6 +120,8 @@ export function wrongInBooks(pool: Pool, way: Way): Promise<readonly string[]> {
   return pool.run((connection) =>
     connection.longTransaction(STATEMENT_MS_MAX, async () => {
       await connection.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+      // Through a pooler the connection's own setting does not count (connection.ts).
+      await connection.query("SET LOCAL jit = off");
       const added = await addUp(connection, way);
       const workspaces = await connection.query<WorkspaceRow>(WORKSPACES);
       return [...workspaces.flatMap((one) => wrongIn(one, added.get(one.name))), ...differing(added)];

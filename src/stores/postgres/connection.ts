@@ -231,6 +231,8 @@ function optionsOf(
     ...options,
     connection: {
       application_name: "embedgate",
+      // It compiles for half a second what then takes some milliseconds, as sums of a part of a large ledger do.
+      jit: "off",
       statement_timeout: STATEMENT_MS_MAX,
       lock_timeout: LOCK_MS_MAX,
       idle_in_transaction_session_timeout: ANSWER_MS_MAX,
