@@ -126,7 +126,7 @@ async function addUp(pool: Pool, { json: isJson }: Options): Promise<readonly st
   try {
     return await wrongInBooks(pool, {
       monotonic: realOutside.monotonic,
-      told: (share) => progress.at(share, "of the ledger is added up"),
+      told: (share) => progress.at(share, "of the ledger is checked"),
     });
   } finally {
     progress.end();

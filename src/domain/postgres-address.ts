@@ -1,23 +1,23 @@
 /**
- * The address of a PostgreSQL database, as libpq has it: one host, or several with commas between them, each with its port
- * (postgresql.org/docs/15/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS). Which server it may be is `target_session_attrs`: a further value is a member
- * of SESSIONS, and is asked for in src/stores/postgres/hosts.ts.
+ * Reads the address of a PostgreSQL database as libpq does: one host, or several separated by commas, each with its port
+ * (postgresql.org/docs/15/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS). To support another value of `target_session_attrs`, add it to SESSIONS, and
+ * its query to src/stores/postgres/hosts.ts.
  */
 
 const SESSIONS = ["any", "read-write", "primary"] as const;
 export type Session = (typeof SESSIONS)[number];
 
 export interface PostgresAddress {
-  /** One of each host, in the order of the address; without `target_session_attrs`. */
+  /** One URL for each host, in the order of the address, without `target_session_attrs`. */
   readonly urls: readonly [URL, ...URL[]];
-  /** Left out: `any` of one host, and of several the one that takes writes: a gateway has no use for another. */
+  /** By default `any` for one host, and `read-write` for several: a gateway has no use for another one. */
   readonly session: Session;
 }
 
 const NO_ADDRESS =
-  "is no address of a PostgreSQL database; expected postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %40 for an @ in the password; several hosts have commas between them";
+  "is no address of a PostgreSQL database; expected postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %40 for an @ in the password; several hosts are separated by commas";
 
-/** @returns a problem, in words, that follows the name of what has the address; it never quotes it, since it may have a password */
+/** @returns the address, or a problem in words that follow its key's name; they never quote it, since it may have a password */
 export function readPostgresAddress(address: string): PostgresAddress | { readonly problem: string } {
   const [scheme, rest] = cut(address, "://");
   const [place, query] = cut(rest, "?");
@@ -40,7 +40,7 @@ export function readPostgresAddress(address: string): PostgresAddress | { readon
   const session = SESSIONS.find((one) => one === asked);
   if (session === undefined)
     return {
-      problem: `asks for target_session_attrs that a gateway cannot use, since it writes; expected ${SESSIONS.join(", ")}`,
+      problem: `has target_session_attrs that a gateway cannot use, since it writes; expected ${SESSIONS.join(", ")}`,
     };
   return { urls: [first, ...more], session };
 }

@@ -297,7 +297,7 @@ describe.skipIf(POSTGRES_URL === undefined)("sums in PostgreSQL", () => {
     await database.ask("UPDATE @rollups SET tokens = tokens + 1 WHERE unit_ms > 60000");
     const wrong = await wrongInBooks(pool, slow);
     expect(wrong.filter((what) => what.includes("charts are wrong")).length).toBeGreaterThan(0);
-    expect(wrong.filter((what) => what.includes("grants less its requests")).length).toBe(1);
+    expect(wrong.filter((what) => what.includes("grants minus its charges")).length).toBe(1);
     expect(await wrongInBooks(pool, realOutside)).toEqual(wrong);
   }, 30_000);
 

@@ -1,7 +1,7 @@
 /**
- * Whether PostgreSQL's books add up, for `embedgate database check`: what workspaces have and hold against their grants and requests, and sums over
- * time against the requests themselves. All of it is of one moment (REPEATABLE READ). A ledger of many millions of rows is summed in bites, each
- * well within a statement's limit. A further sum is a name of COMPARED.
+ * Checks that the sums in PostgreSQL agree, for `embedgate database check`: what workspaces have and hold with their grants and requests, and the sums
+ * over time with the requests. All is read from one snapshot (REPEATABLE READ). A ledger of many millions of rows is read in parts, each well within a
+ * statement's time limit. To compare another sum, add its name to COMPARED.
  */
 import { OWN_WORKSPACE } from "../../books/ledger";
 import { UNIT_MS } from "../../books/rollups";
@@ -10,7 +10,7 @@ import type { Connection } from "./connection";
 import type { Pool } from "./pool";
 import { sumsOver } from "./sums";
 
-/** What charts and invoices both are made of. */
+/** Columns that both charts and invoices use. */
 const COMPARED = [
   "requests",
   "tokens",
@@ -26,7 +26,7 @@ const SUMMED = COMPARED.map(
     `sum(${name === "requests" ? `CASE WHEN workspace <> '${OWN_WORKSPACE}' THEN requests ELSE 0 END` : name})::bigint AS ${name}`,
 ).join(", ");
 
-/** $1 and $2: from and before when. Those under way are in neither, and nothing was taken for them yet. */
+/** $1 and $2: from when, and before when. Requests in flight are left out: they have no charge yet. */
 const BITE = `
   SELECT true AS is_sum, workspace, 0::bigint AS taken, ${SUMMED}
   FROM ${sumsOver([UNIT_MS.day, UNIT_MS.hour], "$1", "$2")} AS found GROUP BY workspace
@@ -34,7 +34,7 @@ const BITE = `
   SELECT false, workspace, sum(micro_credits_taken)::bigint, ${SUMMED}
   FROM ${ALL_ROWS} AS every_row WHERE started_at >= $1 AND started_at < $2 AND (status <> 0 OR error IS NOT NULL) GROUP BY workspace`;
 
-/** Each table that a bite reads, with its time. */
+/** The tables that are read in parts, with their column of time. */
 const TIMES = [
   { from: "@ledger", time: "started_at" },
   { from: "@ledger_days", time: "first_at" },
@@ -49,7 +49,7 @@ const SPAN = `
   SELECT least(${ofEach(({ from, time }) => `SELECT min(${time}) FROM ${from}`)}) AS first,
     greatest(${ofEach(({ from, time }) => `SELECT max(${time}) FROM ${from}`)}) AS last`;
 
-/** $1 from when, $2 after how many rows of a table; null: there are fewer. */
+/** Where the next part ends. $1: from when, $2: how many rows of a table it may have; null: there are fewer. */
 const BITE_END = `SELECT least(${ofEach(({ from, time }) => {
   const since = `${from.includes("WHERE") ? "AND" : "WHERE"} ${time} >= $1`;
   return `SELECT ${time} FROM ${from} ${since} ORDER BY ${time} OFFSET $2::bigint LIMIT 1`;
@@ -98,7 +98,7 @@ const none = (): Sums => ({
   micro_credits: 0n,
 });
 
-/** A bite that takes longer or shorter than this makes the next one smaller or larger. */
+/** About how long one part may take: the next one is made smaller or larger. */
 const BITE_MS = 500;
 const BITE_ROWS_MIN = 1_000;
 const BITE_ROWS_MAX = 200_000;
@@ -106,21 +106,21 @@ const STATEMENT_MS_MAX = 60_000;
 
 interface Way {
   readonly monotonic: () => number;
-  /** How much of the ledger's time is added up, from 0 to 1. */
+  /** Called with the share of the ledger's time that is done, from 0 to 1. */
   readonly told?: (share: number) => void;
-  /** Of the first bite. */
+  /** How many rows the first part has. */
   readonly biteRows?: number;
 }
 
 /**
- * @returns what does not add up, as messages
+ * @returns what does not agree, as messages
  * @throws GatewayError ledger_unavailable
  */
 export function wrongInBooks(pool: Pool, way: Way): Promise<readonly string[]> {
   return pool.run((connection) =>
     connection.longTransaction(STATEMENT_MS_MAX, async () => {
       await connection.query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
-      // Through a pooler the connection's own setting does not count (connection.ts).
+      // PgBouncer does not pass on the connection's own setting (connection.ts).
       await connection.query("SET LOCAL jit = off");
       const added = await addUp(connection, way);
       const workspaces = await connection.query<WorkspaceRow>(WORKSPACES);
@@ -142,7 +142,7 @@ async function addUp(
     const begunAt = monotonic();
     const [end] = await query<{ readonly upto: bigint | null }>(BITE_END, [since, rows]);
     const upto = end?.upto ?? last + 1n;
-    // All of one millisecond are of one bite.
+    // Rows of one millisecond are not divided.
     const until = upto > since ? upto : since + 1n;
     for (const row of await query<BiteRow>(BITE, [since, until])) add(added, row);
     since = until;
@@ -169,12 +169,12 @@ function wrongIn(
   const wrong: string[] = [];
   if (held !== holding)
     wrong.push(
-      `the workspace "${name}" holds ${held} micro-credits, its requests under way, batches and leases ${holding}`,
+      `the workspace "${name}" holds ${held} micro-credits, but its requests in flight, batches and leases add up to ${holding}`,
     );
   const left = granted - (added?.taken ?? 0n);
   if (credits !== null && credits !== left)
     wrong.push(
-      `the workspace "${name}" has ${credits} micro-credits, its grants less its requests come to ${left}`,
+      `the workspace "${name}" has ${credits} micro-credits, but its grants minus its charges add up to ${left}`,
     );
   return wrong;
 }
@@ -185,7 +185,7 @@ function differing(added: ReadonlyMap<string, Added>): string[] {
     .flatMap(([workspace, { inSums, inRows }]) =>
       COMPARED.filter((name) => inSums[name] !== inRows[name]).map(
         (name) =>
-          `the sums by hour and day of the workspace "${workspace}" come to ${inSums[name]} ${name}, its requests to ${inRows[name]}: its charts are wrong, its invoices are not`,
+          `the sums by hour and day of the workspace "${workspace}" have ${inSums[name]} ${name}, but its requests add up to ${inRows[name]}: its charts are wrong, its invoices are right`,
       ),
     );
 }

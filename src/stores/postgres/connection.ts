@@ -231,7 +231,7 @@ function optionsOf(
     ...options,
     connection: {
       application_name: "embedgate",
-      // It compiles for half a second what then takes some milliseconds, as sums of a part of a large ledger do.
+      // The JIT compiler takes half a second for queries of a large ledger that run for some milliseconds.
       jit: "off",
       statement_timeout: STATEMENT_MS_MAX,
       lock_timeout: LOCK_MS_MAX,

@@ -1,7 +1,7 @@
 /**
- * Which server of an address is connected to: each host's name is looked up anew for each connection, so that a failover that moves the name is
- * followed at once; of several servers, one that `target_session_attrs` allows. They are tried in their order, the last good one first; the next
- * one is tried a quarter of a second later, or once the one before has failed, so that a dead host does not hold up the rest (RFC 8305).
+ * Chooses the server to connect to. Host names are looked up anew for each connection, so that a failover that moves a name is followed at once. Of
+ * several servers it takes one that `target_session_attrs` allows. They are tried in order, the last good one first. The next one is tried after a
+ * quarter of a second, or as soon as the one before has failed, so that a dead host does not delay the rest (RFC 8305).
  */
 import { isIP } from "node:net";
 import type { Outside } from "../../domain/outside";
@@ -13,13 +13,13 @@ const NEXT_AFTER_MS = 250;
 
 type World = Pick<Outside, "alarm" | "postgres" | "addressesOf" | "environment">;
 
-/** One question for each kind of session: what it answers is whether the server is one. */
+/** The query that tells whether a server suits. */
 const IS_ALLOWED: Readonly<Record<Exclude<Session, "any">, string>> = {
   "read-write": "SELECT current_setting('transaction_read_only') = 'off' AS allowed",
   primary: "SELECT NOT pg_is_in_recovery() AS allowed",
 };
 
-/** @returns connects, or throws Lost, or PostgreSQL's refusal */
+/** @returns a function that connects; it throws Lost, or PostgreSQL's own error */
 export function openHosts(address: Address, outside: World): () => Promise<Connection> {
   let lastGood: string | undefined;
 
@@ -44,7 +44,7 @@ export function openHosts(address: Address, outside: World): () => Promise<Conne
   };
 }
 
-/** A socket's folder, or an address already. */
+/** Whether there is nothing to look up: a Unix socket's folder, or an IP address. */
 const isNoName = (name: string) => /%2f/i.test(name) || isIP(name.replace(/^\[|\]$/g, "")) !== 0;
 
 /** @returns all servers of an address, in its order @throws Lost where no name has an address */
@@ -78,7 +78,7 @@ async function isAllowed(connection: Connection, session: Session): Promise<bool
   }
 }
 
-/** The first that succeeds; those that do so later are closed. @throws where all fail: what is no passing failure, else all of them in one */
+/** @returns the first connection that succeeds; later ones are closed. @throws if all fail: an error that will not pass, else all in one Lost */
 function firstOf(
   attempts: readonly (() => Promise<Connection>)[],
   { alarm }: Pick<Outside, "alarm">,
