@@ -18,9 +18,6 @@ const CODES: Readonly<Record<number, readonly (string | null)[]>> = {
   504: ["upstream_timeout"],
 };
 
-/** Vectors of fewer numbers than any real model's: two of them have the same direction by chance, as if a server had cut both texts. */
-const DIRECTIONS_MIN = 3;
-
 /** @returns the error's code @throws Breach */
 export function judgeError(told: Told, body: unknown, surroundings: Surroundings): string | null {
   const { ask, status } = told;
@@ -45,8 +42,6 @@ export function judgeError(told: Told, body: unknown, surroundings: Surroundings
     return error.code;
   }
   if (!CODES[status]?.includes(error.code)) throw wrong("the code is not the status's");
-  const size = ask.dimensions ?? ask.model?.dimensions ?? 0;
-  if (error.code === "context_length_exceeded" && size < DIRECTIONS_MIN) return error.code;
   if (!excuseFor(told, surroundings)) throw wrong("nothing that happened excuses it");
   return error.code;
 }
