@@ -143,6 +143,7 @@ export async function createGateway(
   if (config.auth.bootstrapKeySha256 !== undefined) await keys.bootstrap(config.auth.bootstrapKeySha256);
   const sessions = stores.openSessions();
   const auth = openAuth({ settings: () => authSection, keys, workspaces, sessions, outside });
+  await keys.ready?.();
   const refusal = refusalOf(config, auth, { ...AT_THE_START, asks: place.asks });
   if (refusal) {
     await stores.close();
@@ -280,7 +281,6 @@ export async function createGateway(
       beginTrace: (batch) => tracing.current()?.beginBatch(batch),
       embed: (arrival, through) => underWay.run((ending) => embedNow({ ...arrival, ending }, through)),
     });
-
   const door = createDoor({
     auth,
     routes: () => current.routes,

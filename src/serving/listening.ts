@@ -100,6 +100,8 @@ export async function listen(
   const leaveListener = watchDescriptors(gateway.metrics, outside);
   const trimNoMore = keepTrimmed(gateway, outside);
   const url = server?.url ?? new URL(`http://${host}:${port}`);
+  // On a busy machine a start takes longer than keys may be old.
+  await gateway.keys.ready?.();
   outside.log("info", "gateway started", {
     version: packageJson.version,
     address: url.origin,

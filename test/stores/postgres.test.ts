@@ -8,6 +8,7 @@ import { type Connection, openBuns } from "../../src/stores/postgres/connection"
 import { UNIQUE_VIOLATION } from "../../src/stores/postgres/holding";
 import { openHosts } from "../../src/stores/postgres/hosts";
 import { MIGRATIONS } from "../../src/stores/postgres/migrations";
+import { FAKE_YAML, openGateway } from "../gateway";
 import { POSTGRES_URL, postgresDatabase, wayToPostgres } from "./databases";
 import { holdingOf, rowOf, underWay } from "./rows";
 
@@ -343,6 +344,28 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
     expect(await database.ask<{ version: number }>("SELECT version FROM @migrations ORDER BY 1")).toEqual(
       MIGRATIONS.map((_, i) => ({ version: i + 1 })),
     );
+  });
+
+  test("a start that is held up for longer than keys may be old asks for them once more", async () => {
+    await using database = postgresDatabase();
+    let now = 0;
+    await using open = await openGateway({
+      yaml: `${FAKE_YAML}${database.yaml}`,
+      outside: {
+        monotonic: () => now,
+        log(_, message) {
+          if (message === "maximum number of connections to PostgreSQL") now += 5_000;
+        },
+      },
+    });
+    expect(open.gateway.asks()).toBe(false);
+  });
+
+  test("a gateway that is closed twice has left once", async () => {
+    await using database = postgresDatabase();
+    await using open = await openGateway({ yaml: `${FAKE_YAML}${database.yaml}` });
+    await open.gateway.close();
+    expect(await database.ask("SELECT id FROM @instances")).toEqual([]);
   });
 
   test("gateways with different routing files report it", async () => {

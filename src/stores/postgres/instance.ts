@@ -227,6 +227,7 @@ export function createInstance(
     async leave() {
       ending.abort("left");
       if (!hasJoined || isFenced) return;
+      hasJoined = false;
       await pool.run(async ({ query }) => {
         await query("DELETE FROM @refusals_counted WHERE process = $1", [id]);
         await query("DELETE FROM @instances WHERE id = $1", [id]);
