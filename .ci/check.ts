@@ -2,10 +2,10 @@
  * `bun run check`: types, lint and all tests; the last line is `N passed, N failed`. Types and lint count as one test each.
  * To add a kind of check, add a line to STEPS.
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { Glob } from "bun";
+import { join } from "node:path";
+import { onBoth } from "./both-databases";
 
 interface Tally {
   readonly passed: number;
@@ -114,29 +114,24 @@ const WITHOUT_SIMD = [
   "test/plugins/openai.test.ts",
 ];
 
-const OPENER = join(folder, "test/gateway.ts");
-
-/** Whether a test file opens a gateway in its own process: it imports the opener, directly or through a helper. */
-function opensGateway(path: string, seen = new Set<string>()): boolean {
-  if (path === OPENER) return true;
-  if (seen.has(path) || !path.startsWith(join(folder, "test/")) || !existsSync(path)) return false;
-  seen.add(path);
-  const imports = [...readFileSync(path, "utf8").matchAll(/ from "(\.[^"]*)"/g)];
-  return imports.some(([, name = ""]) => opensGateway(`${join(dirname(path), name)}.ts`, seen));
+/** In two halves at once: each waits for the server half of the time. */
+async function onPostgres(): Promise<Tally> {
+  if (process.env.EMBEDGATE_TEST_POSTGRES === undefined) return { passed: 0, failed: 0 };
+  const files = onBoth();
+  const halves = await Promise.all(
+    ["one half", "other half"].map((half, place) =>
+      tests(
+        `tests on PostgreSQL, ${half}`,
+        files.filter((_, i) => i % 2 === place),
+        { EMBEDGATE_TEST_DATABASE: "postgres" },
+      ),
+    ),
+  );
+  return {
+    passed: halves.reduce((sum, half) => sum + half.passed, 0),
+    failed: halves.reduce((sum, half) => sum + half.failed, 0),
+  };
 }
-
-/** Tests of these wings that open a database run once more on PostgreSQL, if there is one (.ci/postgres.sh). test/stores runs on both by itself. */
-const ON_BOTH = /^test\/(?:(?:admin|books|callers|door|request)\/|batches\/batches\.test)/;
-/**
- * Files that run on SQLite only: they open a gateway for hundreds of cases that are about vectors alone; count turns of the event loop
- * (recall-under-way); or have a `sleep` that takes no time (recent-notices), which would poll the server without end.
- */
-const ON_SQLITE_ALONE = /\/(?:own-vector|vector-fields|recall-under-way|recent-notices)\.test\.ts$/;
-
-const onPostgres = () =>
-  [...new Glob("test/**/*.test.ts").scanSync({ cwd: folder })]
-    .filter((path) => ON_BOTH.test(path) && !ON_SQLITE_ALONE.test(path) && opensGateway(join(folder, path)))
-    .sort();
 
 const STEPS: readonly (() => Promise<Tally>)[] = [
   () => asOneTest("types", [process.execPath, "x", "tsc", "--noEmit", "-p", "."]),
@@ -150,10 +145,7 @@ const STEPS: readonly (() => Promise<Tally>)[] = [
       "--error-on-warnings",
     ]),
   () => tests("tests", ["test"]),
-  async () =>
-    process.env.EMBEDGATE_TEST_POSTGRES === undefined
-      ? { passed: 0, failed: 0 }
-      : tests("tests on PostgreSQL", onPostgres(), { EMBEDGATE_TEST_DATABASE: "postgres" }),
+  onPostgres,
   // Like a processor without AVX, where JavaScriptCore has no SIMD in WebAssembly.
   () => tests("tests without SIMD", WITHOUT_SIMD, { BUN_JSC_useWasmSIMD: "false" }),
 ];

@@ -97,7 +97,7 @@ export interface Gateway {
 }
 
 /**
- * @param clock for tests: replaces the clock of a database server
+ * @param clock for tests: replaces the clock of a database server; `timers` replaces what its connections use of `outside`
  * @param aside runs long work on other threads, and is closed with the gateway, like `tokens`
  * @throws GatewayError database_unavailable, or forbidden if the address must not be served without keys
  */
@@ -107,12 +107,12 @@ export async function createGateway(
   place: Place = ALONE,
   aside: Aside = openAside(outside),
   tokens: Tokens = createTokens(),
-  clock?: () => number,
+  { clock, timers = outside }: { readonly clock?: () => number; readonly timers?: Outside } = {},
 ): Promise<Gateway> {
   outside.logBy?.(config.log);
   const fenced = Promise.withResolvers<void>();
   const serves = { process: place.process, fenced: fenced.resolve };
-  const stores = await openStores(config.database, outside, { serves, ...(clock && { clock }) }, aside);
+  const stores = await openStores(config.database, timers, { serves, ...(clock && { clock }) }, aside);
   const keys = tellingOfChanges(stores.openKeys(), outside);
   const ledger = stores.openLedger(place.process, (model) => configuredModel(current.config, model));
   const limits = stores.openLimits();

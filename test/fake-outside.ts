@@ -3,6 +3,7 @@
  * A new member of src/domain/outside.ts gets its deterministic fake here; a test passes its own for what it tests (`fetch`, mostly).
  */
 import type { LogLevel, Outside } from "../src/domain/outside";
+import { turns } from "./stores/under-way";
 
 export interface LogLine {
   readonly level: LogLevel;
@@ -17,7 +18,7 @@ export interface FakeOutside {
   advance(ms: number): Promise<void>;
   /**
    * Awaits `work`, moving the clock from one sleep's end to the next until the work is done.
-   * Only for work on this process's own promises: a Worker's answer cannot be seen here, and the clock would run past it.
+   * Only for work on this process's own promises and on its database: a Worker's answer cannot be seen here, and the clock would run past it.
    */
   until<Value>(work: Promise<Value>): Promise<Value>;
   /** Milliseconds from now to the end of each pending sleep, soonest first: an empty list means that every timer was freed. */
@@ -136,7 +137,5 @@ function seededRandom(seed: number): () => number {
   };
 }
 
-/** Turns of the event loop until all promises that can settle have settled; streams and bodies take more than one turn. */
-async function everythingRan(): Promise<void> {
-  for (let turn = 0; turn < 8; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
-}
+/** All promises that can settle have settled; streams and bodies take more than one turn. */
+const everythingRan = () => turns(8);

@@ -11,9 +11,13 @@ import { formatProblem } from "../src/config/problem";
 import type { Outside } from "../src/domain/outside";
 import { createGateway, type Gateway } from "../src/gateway";
 import { realOutside } from "../src/network/real-outside";
+import { openSqlite } from "../src/stores/sqlite";
+import type { Stores } from "../src/stores/stores";
 import { createHost } from "../src/upstream/host";
 import { copiedTo } from "./stores/copied";
+import { TIMERS } from "./stores/counted";
 import { type PostgresDatabase, postgresDatabase } from "./stores/databases";
+import { databaseIn, leaveFolder, ON_POSTGRES, onServer, routingFileIn } from "./stores/on-postgres";
 
 export interface Opening {
   /** The text of a gateway.yaml; without `database`, a database file is created in a folder that is removed at the end. */
@@ -29,8 +33,21 @@ export interface OpenGateway extends AsyncDisposable {
   /** The folder of gateway.yaml and the database, for a second process or connection. */
   readonly folder: string;
   readonly logs: readonly LogLine[];
+  /** Its database as another process has it, such as a command; closed with the gateway. */
+  beside(): Promise<Stores>;
+  /** Lines of a routing file, for another gateway on its database. */
+  readonly database: string;
+  /** A database that several gateways have one after the other, and that ends with this one. */
+  lasting(): Lasting;
   send(path: string, init?: RequestInit): Promise<Sent>;
   post(body: unknown, headers?: Readonly<Record<string, string>>): Promise<Sent>;
+}
+
+export interface Lasting {
+  /** Lines of the routing file. */
+  readonly yaml: string;
+  /** As another process has it; closed with the gateway whose it is. */
+  beside(): Promise<Stores>;
 }
 
 export interface LogLine {
@@ -58,15 +75,6 @@ models:
   chat: { embeddings: false }
 `;
 
-/**
- * Set by .ci/check.ts, which runs all tests that open a gateway in their own process a second time. Then these stay on SQLite, or are skipped:
- * - tests whose routing file names a database, and tests about SQLite's file, which write into it or lock it (`skipIf(ON_POSTGRES)`);
- * - tests with a virtual clock, which stands still until a server answers: test/sim/machines has a PostgreSQL with its own virtual clock;
- * - tests of src/books and src/db with their own store (`openStore`), and tests that start a process (test/serving.ts): test/stores tests
- *   PostgreSQL's part of the first, and test/stores/drills.test.ts that of the second.
- */
-export const ON_POSTGRES = process.env.EMBEDGATE_TEST_DATABASE === "postgres";
-
 export async function openGateway({
   yaml,
   outside,
@@ -75,11 +83,10 @@ export async function openGateway({
 }: Opening): Promise<OpenGateway> {
   const folder = mkdtempSync(join(tmpdir(), "embedgate-test-"));
   const file = join(folder, "gateway.yaml");
-  const isVirtual = outside?.alarm !== undefined || outside?.monotonic !== undefined;
-  const isOnPostgres = ON_POSTGRES && !isVirtual && !/^"?database"?:/m.test(yaml);
-  const database = isOnPostgres ? postgresDatabase() : undefined;
-  const copied = readsFile && database && copiedTo(join(folder, "data/embedgate.db"), database);
-  writeFileSync(file, database ? onServer(yaml, database) : yaml);
+  const path = join(folder, "data/embedgate.db");
+  writeFileSync(file, routingFileIn(folder, yaml));
+  const database = databaseIn(folder);
+  const copied = readsFile && database && copiedTo(path, database);
   const logs: LogLine[] = [];
   const world: Outside = {
     ...realOutside,
@@ -100,7 +107,19 @@ export async function openGateway({
   });
   if (!loaded.ok) throw new Error(loaded.problems.map(formatProblem).join("\n"));
   const clock = outside?.now;
-  const gateway = await createGateway(loaded.config, world, undefined, undefined, undefined, clock);
+  const gateway = await createGateway(loaded.config, world, undefined, undefined, undefined, {
+    ...(clock && { clock }),
+    ...(ON_POSTGRES && { timers: { ...world, ...TIMERS } }),
+  });
+  const others: Stores[] = [];
+  let lasting: PostgresDatabase | undefined;
+
+  async function besideOf(path: string, server: PostgresDatabase | undefined): Promise<Stores> {
+    if (server) return server.open({ ...(clock && { now: clock }) }, {});
+    const stores = await openSqlite(path, { ...realOutside, log: () => undefined });
+    others.push(stores);
+    return stores;
+  }
 
   async function send(path: string, init: RequestInit = {}): Promise<Sent> {
     const response = await gateway.door.handle(new Request(new URL(path, "http://localhost:8080"), init));
@@ -113,6 +132,13 @@ export async function openGateway({
     gateway,
     folder,
     logs,
+    beside: () => besideOf(path, database),
+    database: linesFor(path, database),
+    lasting() {
+      const own = join(folder, "lasting.db");
+      if (ON_POSTGRES) lasting ??= postgresDatabase();
+      return { yaml: linesFor(own, lasting), beside: () => besideOf(own, lasting) };
+    },
     send,
     post: (body, headers = {}) =>
       send("/v1/embeddings", {
@@ -122,22 +148,19 @@ export async function openGateway({
       }),
     async [Symbol.asyncDispose]() {
       await gateway.close();
-      await database?.[Symbol.asyncDispose]();
+      for (const stores of others) await stores.close();
+      await leaveFolder(folder);
+      await lasting?.[Symbol.asyncDispose]();
       rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
+const linesFor = (path: string, server: PostgresDatabase | undefined) =>
+  server ? onServer("", server) : `database: "sqlite:${path}"\n`;
+
 /** The log line about connections at each start. */
 const SAID_ON_POSTGRES = "maximum number of connections to PostgreSQL";
-
-/** The routing file with the server's database. */
-function onServer(yaml: string, { yaml: own }: PostgresDatabase): string {
-  // With a database server there is no default folder.
-  const files = /^"?files"?:/m.test(yaml) ? "" : "files: { folder: data/batch-files }\n";
-  if (!yaml.startsWith("{")) return `${yaml}\n${own}${files}`;
-  return JSON.stringify(Object.assign(JSON.parse(yaml), Bun.YAML.parse(`${own}${files}`)));
-}
 
 function parsed(text: string): unknown {
   try {

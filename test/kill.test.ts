@@ -6,7 +6,8 @@ import { expect, test } from "bun:test";
 import { type Static, Type } from "@sinclair/typebox";
 import { Value } from "@sinclair/typebox/value";
 import { fakeOutside } from "./fake-outside";
-import { postTo, query, startServing, startUpstream, temporaryFolder, vectorOf, wireTo } from "./serving";
+import { postTo, startServing, startUpstream, temporaryFolder, vectorOf, wireTo } from "./serving";
+import { query } from "./stores/query";
 
 const KILLS = Number(process.env.EMBEDGATE_KILLS ?? 5);
 const SEED = Number(process.env.EMBEDGATE_SEED ?? Math.floor(Math.random() * 2 ** 32));
@@ -47,12 +48,15 @@ async function client(url: string, name: string, acknowledge: (one: Acknowledged
 }
 
 /** After the next start. */
-function checkAfter(folder: string, acknowledged: readonly Acknowledged[]): readonly Static<typeof Row>[] {
-  expect(query(folder, "PRAGMA integrity_check")).toEqual([{ integrity_check: "ok" }]);
-  expect(query(folder, "SELECT * FROM ledger WHERE status = 0 AND error IS NULL")).toEqual([]);
+async function checkAfter(
+  folder: string,
+  acknowledged: readonly Acknowledged[],
+): Promise<readonly Static<typeof Row>[]> {
+  expect(await query(folder, "PRAGMA integrity_check")).toEqual([{ integrity_check: "ok" }]);
+  expect(await query(folder, "SELECT * FROM ledger WHERE status = 0 AND error IS NULL")).toEqual([]);
   const rows = Value.Parse(
     Type.Array(Row),
-    query(folder, "SELECT request_id, status, error, inputs, tokens FROM ledger"),
+    await query(folder, "SELECT request_id, status, error, inputs, tokens FROM ledger"),
   );
   const byId = new Map(rows.map((row) => [row.request_id, row]));
   expect(byId.size).toBe(rows.length);
@@ -89,7 +93,7 @@ test(
         if (seen === killAfter) reached.resolve();
       };
       using upstream = startUpstream({ onCall: () => atCall && count() });
-      await Bun.write(`${folder.path}/gateway.yaml`, wireTo(upstream));
+      folder.write("gateway.yaml", wireTo(upstream));
       await using child = await startServing(folder.path);
       const clients = Array.from({ length: CLIENTS }, (_, i) =>
         client(child.url, `${kill}/${i}`, (one) => {
@@ -102,7 +106,7 @@ test(
       await child.ended();
       await Promise.all(clients);
       await using next = await startServing(folder.path);
-      const rows = checkAfter(folder.path, acknowledged);
+      const rows = await checkAfter(folder.path, acknowledged);
       interrupted = rows.filter(({ error }) => error === "interrupted").length;
       expect((await postTo(next.url, { model: "m", input: "and on" })).status).toBe(200);
     }

@@ -2,10 +2,10 @@
  * Runs a gateway as a separate process, from source: for what only a process can show, such as signals, SIGKILL and the server's own limits.
  * A new way to start one is a member of `Start`; nothing here waits for a fixed time, only for observable events.
  */
-import { Database } from "bun:sqlite";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { leaveFolder, routingFileIn } from "./stores/on-postgres";
 
 const MAIN = join(import.meta.dir, "../src/main.ts");
 
@@ -22,10 +22,25 @@ export interface Child extends AsyncDisposable {
   silent(): Promise<void>;
 }
 
-export function temporaryFolder(files: Readonly<Record<string, string>> = {}): { path: string } & Disposable {
+export interface TemporaryFolder extends Disposable {
+  readonly path: string;
+  /** A routing file, `*.yaml`, gets the database that the tests run on, unless it names one. */
+  write(name: string, text: string): void;
+}
+
+export function temporaryFolder(files: Readonly<Record<string, string>> = {}): TemporaryFolder {
   const path = mkdtempSync(join(tmpdir(), "embedgate-serving-"));
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+  const write = (name: string, text: string) =>
+    writeFileSync(join(path, name), name.endsWith(".yaml") ? routingFileIn(path, text) : text);
+  for (const [name, text] of Object.entries(files)) write(name, text);
+  return {
+    path,
+    write,
+    [Symbol.dispose]() {
+      rmSync(path, { recursive: true, force: true });
+      void leaveFolder(path);
+    },
+  };
 }
 
 /**
@@ -92,16 +107,6 @@ export async function startServing(
       await logRead;
     },
   };
-}
-
-/** Reads the database as another process, whatever happened to the gateway. */
-export function query(folder: string, sql: string): unknown[] {
-  const database = new Database(join(folder, "data/embedgate.db"), { readonly: true });
-  try {
-    return database.query(sql).all();
-  } finally {
-    database.close();
-  }
 }
 
 export interface Upstream extends Disposable {

@@ -9,8 +9,9 @@ import { Value } from "@sinclair/typebox/value";
 import { BatchObject } from "../../src/batches/objects";
 import { fakeOutside } from "../fake-outside";
 import { copiesOf } from "../processes/copies";
-import { query, startServing, temporaryFolder, vectorOf } from "../serving";
+import { startServing, temporaryFolder, vectorOf } from "../serving";
 import { POSTGRES_URL, postgresDatabase } from "../stores/databases";
+import { query } from "../stores/query";
 import { ENDPOINT, inputOf, type Line } from "./opened";
 
 const KILLS = Number(process.env.EMBEDGATE_KILLS ?? 3);
@@ -123,20 +124,20 @@ async function checkCompleted(url: string, id: string, there: World, kills: numb
   const lines = await checkLines(url, id);
   const rows = Value.Parse(
     Type.Array(Row),
-    query(folder, "SELECT request_id, tokens_billed FROM ledger WHERE status = 200"),
+    await query(folder, "SELECT request_id, tokens_billed FROM ledger WHERE status = 200"),
   );
   expect(rows.map((row) => row.request_id).toSorted()).toEqual(lines.map((line) => line.id));
   expect(rows.every(({ tokens_billed }) => tokens_billed === 1)).toBe(true);
-  expect(query(folder, "SELECT micro_credits, micro_credits_held FROM workspaces")).toEqual([
+  expect(await query(folder, "SELECT micro_credits, micro_credits_held FROM workspaces")).toEqual([
     { micro_credits: 1_000_000_000 - LINES * 1_000, micro_credits_held: 0 },
   ]);
-  expect(query(folder, "SELECT * FROM reserves")).toEqual([]);
+  expect(await query(folder, "SELECT * FROM reserves")).toEqual([]);
   // The sums by minute equal the rows.
   const sums = "sum(tokens_billed) AS billed, sum(tokens_upstream) AS upstream";
-  expect(query(folder, `SELECT ${sums} FROM rollups WHERE unit_ms = 60000`)).toEqual(
-    query(folder, `SELECT ${sums} FROM ledger`),
+  expect(await query(folder, `SELECT ${sums} FROM rollups WHERE unit_ms = 60000`)).toEqual(
+    await query(folder, `SELECT ${sums} FROM ledger`),
   );
-  expect(query(folder, "PRAGMA integrity_check")).toEqual([{ integrity_check: "ok" }]);
+  expect(await query(folder, "PRAGMA integrity_check")).toEqual([{ integrity_check: "ok" }]);
   checkPaid(there, kills);
   const left = new Bun.Glob("*.work").scan(join(folder, "data/embedgate.db-files"));
   expect(await Array.fromAsync(left)).toEqual([]);

@@ -1,19 +1,24 @@
 /** A folder of files that is not mounted: no file is written to it or looked for in it, the log says so, and work continues once it is mounted. */
-import { expect, test } from "bun:test";
+import { afterEach, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { openMarker } from "../../src/batches/marker";
-import { openBatchRecords } from "../../src/books/batch-records";
-import { openStore } from "../../src/db/open";
-import { realOutside } from "../../src/network/real-outside";
 import { fakeOutside } from "../fake-outside";
 import { temporaryFolder } from "../serving";
+import type { TestDatabase } from "../stores/databases";
+import { testDatabase } from "../stores/on-postgres";
 import { inputOf, openBatching, provider, sendJson, YAML } from "./opened";
+
+const databases: TestDatabase[] = [];
+afterEach(async () => {
+  for (const database of databases.splice(0)) await database[Symbol.asyncDispose]();
+});
 
 async function world(isAlone: boolean) {
   const folder = temporaryFolder();
-  const store = await openStore(join(folder.path, "embedgate.db"), realOutside);
-  const records = openBatchRecords(store);
+  const database = testDatabase();
+  databases.push(database);
+  const records = (await database.open()).openBatchRecords();
   const { outside } = fakeOutside({ log: () => {} });
   const open = (name: string) =>
     openMarker({ records, path: join(folder.path, name), isAlone, outside, found: () => {} });
@@ -63,9 +68,10 @@ test("a gateway whose folder is away serves embeddings, says it in /readyz and t
   const path = join(folder.path, "mounted");
   const lines: string[] = [];
   const { fetch } = provider();
+  const clock = steppingClock();
   await using batching = await openBatching(fetch, `${YAML}files: { folder: "${path}" }\n`, {
     log: (level, message) => void lines.push(`${level} ${message}`),
-    ...fastClock(),
+    monotonic: clock.monotonic,
   });
   const { open } = batching;
   const ready = async () => Object((await open.send("/readyz")).json).batches;
@@ -73,6 +79,7 @@ test("a gateway whose folder is away serves embeddings, says it in /readyz and t
   expect(await ready()).toBe("ready");
   renameSync(path, `${path}.away`);
   mkdirSync(path);
+  clock.step();
   for (const sent of [open.send(`/v1/files/${id}/content`), sendJson(open, "/v1/batches", {})]) {
     const { status, json, headers } = await sent;
     expect([status, headers.get("retry-after"), Object(json).error.message]).toEqual([
@@ -89,6 +96,7 @@ test("a gateway whose folder is away serves embeddings, says it in /readyz and t
   ]);
   rmSync(path, { recursive: true });
   renameSync(`${path}.away`, path);
+  clock.step();
   expect((await open.send(`/v1/files/${id}/content`)).status).toBe(200);
   expect([await ready(), lines.at(-1)]).toEqual([
     "ready",
@@ -96,13 +104,13 @@ test("a gateway whose folder is away serves embeddings, says it in /readyz and t
   ]);
 });
 
-/** Each reading of the clock is minutes after the one before. */
-function fastClock() {
+/** Goes on by minutes, when it is told to. */
+function steppingClock() {
   let now = 0;
   return {
-    monotonic() {
+    monotonic: () => now,
+    step() {
       now += 60_000;
-      return now;
     },
   };
 }

@@ -2,9 +2,11 @@
 import { afterEach, expect, test } from "bun:test";
 import { createRunner } from "../../src/batches/runner";
 import { type Held, haltOf } from "../../src/batches/running";
-import { type BatchRecord, openBatchRecords } from "../../src/books/batch-records";
-import { openStore, type Store } from "../../src/db/open";
+import type { BatchRecord, BatchRecords } from "../../src/books/batch-records";
 import { type FakeOutside, fakeOutside, STARTED_AT } from "../fake-outside";
+import { TIMERS } from "../stores/counted";
+import type { TestDatabase } from "../stores/databases";
+import { testDatabase } from "../stores/on-postgres";
 
 const DAY_MS = 86_400_000;
 
@@ -34,7 +36,7 @@ function batchOf(id: string, workspace = "w", createdAt = STARTED_AT): BatchReco
 
 interface World {
   readonly fake: FakeOutside;
-  readonly records: ReturnType<typeof openBatchRecords>;
+  readonly records: BatchRecords;
   /** A process with that name; what it works on goes to `held`. */
   process(name: string): {
     readonly runner: ReturnType<typeof createRunner>;
@@ -42,16 +44,16 @@ interface World {
   };
 }
 
-const stores: Store[] = [];
-afterEach(() => {
-  for (const store of stores.splice(0)) store.close();
+const databases: TestDatabase[] = [];
+afterEach(async () => {
+  for (const database of databases.splice(0)) await database[Symbol.asyncDispose]();
 });
 
 async function world(...batches: readonly BatchRecord[]): Promise<World> {
   const fake = fakeOutside();
-  const store = await openStore(":memory:", fake.outside);
-  stores.push(store);
-  const records = openBatchRecords(store);
+  const database = testDatabase();
+  databases.push(database);
+  const records = (await database.open({ ...TIMERS, now: fake.outside.now })).openBatchRecords();
   for (const batch of batches) await records.putBatch(batch);
   return {
     fake,

@@ -3,6 +3,7 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { vectorOf } from "../serving";
+import { ON_POSTGRES } from "../stores/on-postgres";
 import { ENDPOINT, inputOf, openBatching } from "./opened";
 import { geminiService, mistralService } from "./other-services";
 import { openaiService, type Service, type Spoiling } from "./services";
@@ -27,8 +28,8 @@ models:
 ${more}
 `;
 
-/** All waits are short. */
-const QUICK = { sleep: async () => Bun.sleep(1) };
+/** All waits are short; leases are renewed as often, of which each is a query. */
+const QUICK = { sleep: async () => Bun.sleep(ON_POSTGRES ? 20 : 1) };
 const open = (vendor: Vendor, service: Service, more = "") =>
   openBatching(service.fetch, yamlOf(vendor, more), QUICK);
 

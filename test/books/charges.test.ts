@@ -1,10 +1,6 @@
 /** Charges are whole micro-credits, costs are not: the sum of any requests is right to one micro-credit, and so is each line of an invoice. */
 import { describe, expect, test } from "bun:test";
-import { join } from "node:path";
 import { ceilOf, microCreditsPerToken } from "../../src/books/money";
-import { openStatements } from "../../src/books/statements";
-import { openStore } from "../../src/db/open";
-import { realOutside } from "../../src/network/real-outside";
 import { openGateway } from "../gateway";
 import { sums } from "./paying";
 
@@ -74,10 +70,9 @@ models: { m: { routes: [ { provider: wire } ], price: ${price}, dimensions: 2 } 
     // One request pays 1, the other 0, each time.
     for (let i = 0; i < 40; i++)
       await open.post({ model: i % 2 === 0 ? "a" : "b", input: "a" }, { authorization: `Bearer ${key}` });
-    const store = await openStore(join(open.folder, "data/embedgate.db"), realOutside);
     const month = new Date().toISOString().slice(0, 7);
-    const { lines, total } = await openStatements(store).invoice("team", month, ["model"]);
-    store.close();
+    const statements = (await open.beside()).openStatements();
+    const { lines, total } = await statements.invoice("team", month, ["model"]);
     expect(lines.map(({ model, micro_credits }) => [model, micro_credits])).toEqual([
       ["a", 10n],
       ["b", 10n],

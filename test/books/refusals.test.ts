@@ -5,10 +5,8 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { openLedger } from "../../src/books/ledger";
-import { openStore } from "../../src/db/open";
-import { realOutside } from "../../src/network/real-outside";
-import { FAKE_YAML, ON_POSTGRES, type OpenGateway, openGateway } from "../gateway";
+import { FAKE_YAML, type OpenGateway, openGateway } from "../gateway";
+import { onSqliteAlone } from "../stores/on-postgres";
 
 const YAML = `${FAKE_YAML}
   one: { routes: [ { provider: fake, model: fake } ], price: 1 }
@@ -116,7 +114,8 @@ describe("refused requests", () => {
     );
   });
 
-  test.skipIf(ON_POSTGRES)("that could not be written are counted once they can be", async () => {
+  const LOCKED = "locks SQLite's file; stores/postgres.test.ts has servers that do not answer";
+  test.skipIf(onSqliteAlone(LOCKED))("that could not be written are counted once they can be", async () => {
     await using open = await openGateway({
       readsFile: true,
       yaml: YAML,
@@ -202,11 +201,8 @@ describe("a request limit", () => {
 test("a read-only ledger counts what others refused", async () => {
   await using open = await openGateway({ readsFile: true, yaml: YAML });
   for (let i = 0; i < 3; i++) await open.post("{");
-  const store = await openStore(join(open.folder, "data/embedgate.db"), realOutside);
-  expect(await openLedger(store).usage(0, "workspace")).toMatchObject([
-    { requests: 3n, failed: 3n, inputs: 0n },
-  ]);
-  store.close();
+  const ledger = (await open.beside()).openLedger();
+  expect(await ledger.usage(0, "workspace")).toMatchObject([{ requests: 3n, failed: 3n, inputs: 0n }]);
 });
 
 /** A clock that advances one second per reading, so that waiting for a lock ends without waiting. */

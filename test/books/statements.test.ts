@@ -4,15 +4,13 @@
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { openLedger } from "../../src/books/ledger";
 import type { LedgerRow } from "../../src/books/ledger-row";
 import { FEMTO_CREDITS_PER_MICRO_CREDIT } from "../../src/books/money";
-import { type Invoice, openStatements } from "../../src/books/statements";
-import { openWorkspaces } from "../../src/callers/workspaces";
-import { openStore, type Store } from "../../src/db/open";
+import type { Invoice, Statements } from "../../src/books/statements";
 import { GatewayError } from "../../src/domain/errors";
 import { csv } from "../../src/terminal/csv";
-import { fakeOutside } from "../fake-outside";
+import type { TestDatabase } from "../stores/databases";
+import { ON_POSTGRES, testDatabase } from "../stores/on-postgres";
 
 const DAY_MS = 86_400_000;
 const START = Date.UTC(2026, 9, 28, 12);
@@ -86,10 +84,11 @@ const rowOf = (id: number, at: number, { model, tokens, price, microCredits, fai
 });
 
 /** Requests overlap with each other and with everything else: each settles at a random later step, or at the end. */
-async function happen(store: Store, steps: readonly Step[]): Promise<void> {
+async function happen(database: TestDatabase, steps: readonly Step[]): Promise<Statements> {
   let now = START;
-  const ledger = openLedger(store);
-  const workspaces = openWorkspaces(store, () => ({ credits: 0.02 }), { now: () => now });
+  const stores = await database.open({ now: () => now });
+  const ledger = stores.openLedger();
+  const workspaces = stores.openWorkspaces(() => ({ credits: 0.02 }));
   await workspaces.ensure("team");
   const underWay: LedgerRow[] = [];
   const settleOne = async () => {
@@ -123,52 +122,49 @@ async function happen(store: Store, steps: readonly Step[]): Promise<void> {
     } else await orRefused(begin(rowOf(id, now, one), one));
   }
   while (underWay.length > 0) await settleOne();
+  return stores.openStatements();
 }
 
-function ledgerSums(store: Store, from: number, to: number) {
-  const query = store.database.query<Invoice["total"], [number, number]>(
-    `SELECT coalesce(sum(status = 200), 0) AS requests, coalesce(sum(tokens_billed), 0) AS tokens_billed,
-       coalesce(sum(cost_pico_usd), 0) AS cost_pico_usd, coalesce(sum(micro_credits), 0) AS micro_credits
-     FROM ledger WHERE started_at >= ? AND started_at < ?`,
+async function ledgerSums({ ask }: TestDatabase, from: number, to: number) {
+  const sums = ["tokens_billed", "cost_pico_usd", "micro_credits"].map(
+    (column) => `coalesce(sum(${column}), 0) AS ${column}`,
   );
-  return query.get(from, to);
+  const [row] = await ask<Invoice["total"]>(
+    `SELECT coalesce(sum(CASE WHEN status = 200 THEN 1 ELSE 0 END), 0) AS requests, ${sums.join()}
+     FROM @ledger WHERE started_at >= ${from} AND started_at < ${to}`,
+  );
+  // A server's sums are decimal numbers.
+  return Object.fromEntries(Object.entries(row ?? {}).map(([name, sum]) => [name, BigInt(sum)]));
 }
 
 test("whatever happens, the history ends at the balance and each month's invoice is the ledger's sums", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), async (steps) => {
-      const store = await openStore(":memory:", fakeOutside().outside);
-      try {
-        await happen(store, steps);
-        const account = store.database
-          .query<{ micro_credits: bigint | null; held: bigint }, []>(
-            "SELECT micro_credits, micro_credits_held + pico_usd_held AS held FROM workspaces",
-          )
-          .get();
-        const statements = openStatements(store);
-        expect(account?.held).toBe(0n);
-        expect((await statements.history("team")).at(-1)?.balance ?? 0n).toBe(account?.micro_credits ?? 0n);
-        for (const [month, from, to] of MONTHS) {
-          for (const by of [["day", "model"], ["model"], ["day"]] as const) {
-            const { lines, total } = await statements.invoice("team", month, by);
-            expect(ledgerSums(store, from, to)).toEqual(total);
-            // Adding up as someone who has only the CSV.
-            const column = csv(
-              ["micro_credits"],
-              lines.map((line) => ({ micro_credits: String(line.micro_credits) })),
-            );
-            const sum = column
-              .split("\n")
-              .slice(1)
-              .reduce((all, cell) => all + BigInt(cell), 0n);
-            expect(sum).toBe(total.micro_credits);
-          }
+      await using database = testDatabase();
+      const statements = await happen(database, steps);
+      const [account] = await database.ask<{ micro_credits: bigint | null; held: bigint }>(
+        "SELECT micro_credits, micro_credits_held + pico_usd_held AS held FROM @workspaces",
+      );
+      expect(account?.held).toBe(0n);
+      expect((await statements.history("team")).at(-1)?.balance ?? 0n).toBe(account?.micro_credits ?? 0n);
+      for (const [month, from, to] of MONTHS) {
+        for (const by of [["day", "model"], ["model"], ["day"]] as const) {
+          const { lines, total } = await statements.invoice("team", month, by);
+          expect(await ledgerSums(database, from, to)).toEqual({ ...total });
+          // Adding up as someone who has only the CSV.
+          const column = csv(
+            ["micro_credits"],
+            lines.map((line) => ({ micro_credits: String(line.micro_credits) })),
+          );
+          const sum = column
+            .split("\n")
+            .slice(1)
+            .reduce((all, cell) => all + BigInt(cell), 0n);
+          expect(sum).toBe(total.micro_credits);
         }
-      } finally {
-        store.close();
       }
     }),
-    { numRuns: 300 },
+    { numRuns: ON_POSTGRES ? 30 : 300 },
   );
 }, 60_000);
 
@@ -180,11 +176,12 @@ const MONTHS = [
 ] as const;
 
 test("a history is in order of time: a day's requests are split at its grants, and each balance is right at its line", async () => {
-  const store = await openStore(":memory:", fakeOutside().outside);
+  await using database = testDatabase();
   let now = START;
   const hour = 3_600_000;
-  const ledger = openLedger(store);
-  const workspaces = openWorkspaces(store, () => ({ credits: 0 }), { now: () => now });
+  const stores = await database.open({ now: () => now });
+  const ledger = stores.openLedger();
+  const workspaces = stores.openWorkspaces(() => ({ credits: 0 }));
   await workspaces.ensure("team");
   await workspaces.grant("team", 100n, "first");
   const usual = { kind: "request", model: "m", tokens: 0, price: 0, heldBeyond: 0, fails: false } as const;
@@ -208,7 +205,7 @@ test("a history is in order of time: a day's requests are split at its grants, a
   await charge(3, 50);
   now += 24 * hour;
   await charge(4, 7);
-  const told = (await openStatements(store).history("team")).map(
+  const told = (await stores.openStatements().history("team")).map(
     ({ at, kind, requests, change, balance }) => [(at - START) / hour, kind, requests, change, balance],
   );
   expect(told).toEqual([
@@ -218,14 +215,14 @@ test("a history is in order of time: a day's requests are split at its grants, a
     [3, "requests", 1n, -50n, 190n],
     [27, "requests", 1n, -7n, 183n],
   ]);
-  store.close();
 });
 
 describe("an invoice", () => {
   async function invoiceOf(asked: readonly (readonly [number, Partial<Asked>])[], by: "day" | "model") {
-    const store = await openStore(":memory:", fakeOutside().outside);
-    const ledger = openLedger(store);
-    await openWorkspaces(store, () => ({ credits: "unlimited" }), { now: () => START }).ensure("team");
+    await using database = testDatabase();
+    const stores = await database.open({ now: () => START });
+    const ledger = stores.openLedger();
+    await stores.openWorkspaces(() => ({ credits: "unlimited" })).ensure("team");
     const usual = {
       kind: "request",
       model: "m",
@@ -236,8 +233,7 @@ describe("an invoice", () => {
       fails: false,
     } as const;
     for (const [id, [at, own]] of asked.entries()) await ledger.settle(rowOf(id, at, { ...usual, ...own }));
-    const { lines } = await openStatements(store).invoice("team", "2026-11", [by]);
-    store.close();
+    const { lines } = await stores.openStatements().invoice("team", "2026-11", [by]);
     return lines;
   }
 

@@ -8,7 +8,8 @@ import { BatchObject, FileObject } from "../../src/batches/objects";
 import { sqlitePath } from "../../src/commands/only-sqlite";
 import { ENDPOINT, inputOf } from "../batches/opened";
 import { runCommand } from "../command-line";
-import { postTo, query, startServing, startUpstream, temporaryFolder, vectorOf, wireTo } from "../serving";
+import { postTo, startServing, startUpstream, temporaryFolder, vectorOf, wireTo } from "../serving";
+import { query } from "../stores/query";
 
 const Asked = Type.Object({ input: Type.Array(Type.String()) });
 
@@ -93,7 +94,7 @@ models: { m: { routes: [ { provider: wire } ], price: 1000, max_inputs: 1 } }
   using folder = temporaryFolder({ "gateway.yaml": yaml });
   const run = (...args: string[]) => runCommand(args, { folder: folder.path });
   const files = join(folder.path, "data/embedgate.db-files");
-  const charged = () => query(folder.path, "SELECT sum(tokens_billed) AS sum FROM ledger")[0];
+  const charged = () => query(folder.path, "SELECT sum(tokens_billed) AS sum FROM ledger");
   let first: Static<typeof BatchObject>;
   let second: { file: string; batch: string };
   let before: string;
@@ -131,7 +132,7 @@ models: { m: { routes: [ { provider: wire } ], price: 1000, max_inputs: 1 } }
     gateway.signal("SIGTERM");
     await gateway.ended();
   }
-  expect(charged()).toEqual({ sum: 4 });
+  expect(await charged()).toEqual([{ sum: 4 }]);
   // If the folder is lost, the database is backed up nevertheless, and the output says what is missing.
   rmSync(files, { recursive: true });
   const poor = await run("backup", "poor.db");

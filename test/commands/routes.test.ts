@@ -12,6 +12,8 @@ providers:
 models:
   m: { routes: [ { provider: a, model: fake-8, weight: 3 }, { provider: b, model: fake-8, weight: 1 } ] }
   n: { alias_of: m }
+# Of a server's there would be a note.
+database: "sqlite:./data/embedgate.db"
 `;
 
 test("an unset variable is a note, with --strict a failure, and with --json a position for an editor", async () => {

@@ -1,11 +1,10 @@
 /** The dashboard as people use it, in a real Chromium: every view with data and without, keys, errors, the live view, the playground. */
 
-import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { usdOf } from "../../src/books/money";
 import { FAKE_YAML, openGateway } from "../gateway";
+import { query } from "../stores/query";
 import { CHROMIUM, DESK, launch, PHONE, type Shown, show } from "./browser";
 import { openWorld, type World } from "./world";
 
@@ -238,15 +237,11 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
     await using shown = await show(browser, world.url, DESK, world.adminKey);
     await shown.goTo("#/money", "Money");
     const said = await shown.page.getByText("this month").first().getAttribute("title");
-    using database = new Database(join(world.open.folder, "data/embedgate.db"), {
-      readonly: true,
-      safeIntegers: true,
-    });
-    const sums = database
-      .query<{ readonly cost: bigint }, [number]>(
-        "SELECT sum(cost_pico_usd) AS cost FROM ledger WHERE started_at >= ?1",
-      )
-      .get(monthStart());
+    const [sums] = await query<{ readonly cost: bigint }>(
+      world.open.folder,
+      `SELECT sum(cost_pico_usd) AS cost FROM ledger WHERE started_at >= ${monthStart()}`,
+      { safeIntegers: true },
+    );
     expect(said).toBe(`${usdOf(sums?.cost ?? 0n)} USD`);
   });
 

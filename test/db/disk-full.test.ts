@@ -3,7 +3,8 @@
  * The disk is made full by the process's own limit on file sizes, which another process lifts; ledger.test.ts has a locked database.
  */
 import { expect, test } from "bun:test";
-import { type Child, postTo, query, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
+import { type Child, postTo, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
+import { query } from "../stores/query";
 
 /** Writing beyond the limit must be an error for the process, like a full disk, and not a signal. */
 const NO_SIGNAL = ["sh", "-c", 'trap "" XFSZ; exec "$@"', "sh"];
@@ -43,8 +44,11 @@ test.skipIf(process.platform !== "linux")(
     expect((await ask(child, "after"))[0]).toBe(200);
     child.signal("SIGTERM");
     expect(await child.ended()).toBe(0);
-    expect(query(folder.path, "PRAGMA integrity_check")).toEqual([{ integrity_check: "ok" }]);
-    const rows = query(folder.path, "SELECT status, error, refusals FROM ledger ORDER BY status, rowid");
+    expect(await query(folder.path, "PRAGMA integrity_check")).toEqual([{ integrity_check: "ok" }]);
+    const rows = await query(
+      folder.path,
+      "SELECT status, error, refusals FROM ledger ORDER BY status, rowid",
+    );
     const answered = { status: 200, error: null, refusals: null };
     expect(rows.slice(0, 2)).toEqual([answered, answered]);
     // Equal refusals are one row, or two if a minute ended between them.
@@ -63,10 +67,10 @@ test.skipIf(process.platform !== "linux")("an answer whose row cannot be written
   await limitFiles(child, "0");
   upstream.release();
   expect(await asked).toMatchObject(full);
-  expect(rowsOf(folder.path)).toEqual([{ status: 0, error: null }]);
+  expect(await rowsOf(folder.path)).toEqual([{ status: 0, error: null }]);
   await limitFiles(child, "unlimited");
   child.signal("SIGTERM");
   expect(await child.ended()).toBe(0);
   // What could not be written then is written at the latest at shutdown.
-  expect(rowsOf(folder.path)).toEqual([{ status: 503, error: "database_unavailable" }]);
+  expect(await rowsOf(folder.path)).toEqual([{ status: 503, error: "database_unavailable" }]);
 });

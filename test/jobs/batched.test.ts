@@ -15,7 +15,7 @@ test("every row has its vector, and a killed job continues with the same batch",
     () => paid.resolve(),
     (text) => (text === "bad" ? "it is bad" : undefined),
   );
-  await Bun.write(join(folder.path, "gateway.yaml"), routingFile(provider));
+  folder.write("gateway.yaml", routingFile(provider));
   await using gateway = await startServing(folder.path);
   const args = [
     "in.txt",

@@ -6,7 +6,8 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fakeOutside } from "../fake-outside";
-import { query, temporaryFolder, vectorOf } from "../serving";
+import { temporaryFolder, vectorOf } from "../serving";
+import { query } from "../stores/query";
 import { readNpy, routingFile, startJob, startProvider } from "./job";
 
 const KILLS = Number(process.env.EMBEDGATE_KILLS ?? 3);
@@ -41,7 +42,7 @@ test(
       seen += 1;
       if (seen === killAt) reached();
     });
-    await Bun.write(join(folder.path, "gateway.yaml"), routingFile(provider));
+    folder.write("gateway.yaml", routingFile(provider));
     let done = new Set<string>();
     for (let kill = 0; kill < KILLS; kill++) {
       const at = Promise.withResolvers<void>();
@@ -70,7 +71,7 @@ test(
     // The gateway leaves vectors unchanged if nothing says that they are normalised.
     expect(rows).toEqual(lines.map((line) => vectorOf(line)));
     // The holds of the killed runs are settled.
-    expect(query(folder.path, "SELECT * FROM ledger WHERE status = 0 AND error IS NULL")).toEqual([]);
+    expect(await query(folder.path, "SELECT * FROM ledger WHERE status = 0 AND error IS NULL")).toEqual([]);
   },
   30_000 + KILLS * 10_000,
 );

@@ -3,7 +3,8 @@
  * Real processes, one upstream; nothing waits for a fixed time. On a system that cannot share a port there is nothing to test.
  */
 import { describe, expect, test } from "bun:test";
-import { postTo, query, startServing, startUpstream, temporaryFolder } from "../serving";
+import { postTo, startServing, startUpstream, temporaryFolder } from "../serving";
+import { query } from "../stores/query";
 import { byTwo, copiesOf } from "./copies";
 
 const underWay = (folder: string) =>
@@ -25,7 +26,9 @@ describe.skipIf(process.platform !== "linux")("two processes", () => {
       ),
     );
     expect(answers).toEqual(Array(32).fill(200));
-    expect(query(folder.path, "SELECT count(DISTINCT process) AS count FROM ledger")).toEqual([{ count: 2 }]);
+    expect(await query(folder.path, "SELECT count(DISTINCT process) AS count FROM ledger")).toEqual([
+      { count: 2 },
+    ]);
     child.signal("SIGTERM");
     expect(await child.ended()).toBe(0);
     await child.silent();
@@ -46,7 +49,7 @@ describe.skipIf(process.platform !== "linux")("two processes", () => {
     process.kill(killed, "SIGKILL");
     await child.logged("requests were in flight when a process died");
     await child.logged("has been replaced");
-    const rows = underWay(folder.path);
+    const rows = await underWay(folder.path);
     expect(rows).toMatchObject([{ error: null }, { error: "interrupted" }]);
     const copies = copiesOf(child.pid);
     expect(copies).toHaveLength(2);
@@ -56,7 +59,7 @@ describe.skipIf(process.platform !== "linux")("two processes", () => {
     const outcomes = await Promise.all(answers);
     const broken = outcomes.filter((outcome) => outcome === "broken").length;
     expect(outcomes.filter((outcome) => outcome === 200)).toHaveLength(32 - broken);
-    expect(underWay(folder.path)).toMatchObject([{ error: "interrupted", count: broken }]);
+    expect(await underWay(folder.path)).toMatchObject([{ error: "interrupted", count: broken }]);
     expect((await postTo(child.url, { model: "m", input: "and on" })).status).toBe(200);
   });
 
@@ -82,7 +85,7 @@ describe.skipIf(process.platform !== "linux")("two processes", () => {
     const statuses = await Promise.all(answers.map(async (answer) => (await answer).status));
     expect(statuses).toEqual(Array(16).fill(200));
     expect(await child.ended()).toBe(0);
-    expect(underWay(folder.path)).toEqual([]);
+    expect(await underWay(folder.path)).toEqual([]);
   });
 
   test("do not share a port with a gateway that is already there", async () => {
@@ -112,7 +115,7 @@ workspace_defaults: { credits: 10 }
     );
     expect(statuses.filter((status) => status === 200)).toHaveLength(10);
     expect(statuses.filter((status) => status === 402)).toHaveLength(490);
-    expect(query(folder.path, "SELECT micro_credits, micro_credits_held FROM workspaces")).toEqual([
+    expect(await query(folder.path, "SELECT micro_credits, micro_credits_held FROM workspaces")).toEqual([
       { micro_credits: 0, micro_credits_held: 0 },
     ]);
   });
@@ -167,7 +170,9 @@ workspace_defaults: { credits: 10 }
     );
     expect(others).toEqual(Array(32).fill(["hit=1, miss=0", first]));
     expect(calls).toBe(1);
-    expect(query(folder.path, "SELECT count(DISTINCT process) AS count FROM ledger")).toEqual([{ count: 2 }]);
+    expect(await query(folder.path, "SELECT count(DISTINCT process) AS count FROM ledger")).toEqual([
+      { count: 2 },
+    ]);
   });
 
   test("both load a changed routing file, and neither loads an invalid one", async () => {
@@ -181,13 +186,10 @@ workspace_defaults: { credits: 10 }
           async (_, i) => (await postTo(child.url, { model, input: `${i}` })).status,
         ),
       );
-    await Bun.write(
-      `${folder.path}/gateway.yaml`,
-      byTwo(upstream).replace("models: {", "models: { wrong: 1,"),
-    );
+    folder.write("gateway.yaml", byTwo(upstream).replace("models: {", "models: { wrong: 1,"));
     await child.logged("config reload failed");
     expect(await statusesOf("m")).toEqual(Array(32).fill(200));
-    await Bun.write(`${folder.path}/gateway.yaml`, byTwo(upstream).replace("models: { m:", "models: { n:"));
+    folder.write("gateway.yaml", byTwo(upstream).replace("models: { m:", "models: { n:"));
     await child.logged("config reloaded");
     expect(await statusesOf("n")).toEqual(Array(32).fill(200));
     expect(await statusesOf("m")).toEqual(Array(32).fill(404));

@@ -5,7 +5,8 @@
 import { expect, test } from "bun:test";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { postTo, query, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
+import { postTo, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
+import { query } from "../stores/query";
 import { byTwo, copiesOf } from "./copies";
 
 const LINUX = process.platform === "linux";
@@ -105,7 +106,7 @@ test.skipIf(!LINUX).each(WAYS)(
     await Promise.all(clients);
     expect(load.lost).toEqual([]);
     // The last processes answer, also on each kept connection.
-    const processes = query(folder.path, "SELECT count(DISTINCT process) AS count FROM ledger");
+    const processes = await query(folder.path, "SELECT count(DISTINCT process) AS count FROM ledger");
     expect(processes).toEqual([{ count: count + count * SWAPS }]);
     child.signal("SIGTERM");
     expect(await child.ended()).toBe(0);
@@ -117,7 +118,7 @@ test.skipIf(!LINUX)("an invalid routing file changes nothing, and the command sa
   using folder = temporaryFolder({ "gateway.yaml": byTwo(upstream) });
   await using child = await startServing(folder.path);
   const before = copiesOf(child.pid);
-  await Bun.write(`${folder.path}/gateway.yaml`, `${byTwo(upstream)}wrong: 1\n`);
+  folder.write("gateway.yaml", `${byTwo(upstream)}wrong: 1\n`);
   // The command reads the file too, to find the database.
   expect(await reload(folder.path)).toMatchObject({ code: 1, words: expect.stringContaining("wrong") });
   process.kill(child.pid, "SIGUSR2");
@@ -150,7 +151,7 @@ test.skipIf(!LINUX).each([
   await using child = await startServing(folder.path);
   const status = async () => (await postTo(child.url, { model: "m", input: "a" })).status;
   expect(await status()).toBe(401);
-  await Bun.write(`${folder.path}/gateway.yaml`, yamlOf(upstream));
+  folder.write("gateway.yaml", yamlOf(upstream));
   await child.logged("Restart it to have it open");
   expect(await reload(folder.path)).toMatchObject({ code: 1 });
   expect(await status()).toBe(401);

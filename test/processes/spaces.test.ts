@@ -3,7 +3,8 @@
  * measurements.test.ts has which process measures.
  */
 import { describe, expect, test } from "bun:test";
-import { postTo, query, startServing, startUpstream, temporaryFolder, vectorOf } from "../serving";
+import { postTo, startServing, startUpstream, temporaryFolder, vectorOf } from "../serving";
+import { query } from "../stores/query";
 
 const probesOf = (folder: string) =>
   query(
@@ -34,7 +35,7 @@ models: { m: { routes: [ { provider: first }, { provider: second } ] } }
       ),
     );
     expect(statuses).toEqual(Array(32).fill(200));
-    expect(probesOf(folder.path)).toEqual([
+    expect(await probesOf(folder.path)).toEqual([
       { provider: "first", count: 1 },
       { provider: "second", count: 1 },
     ]);
@@ -53,17 +54,17 @@ models: { m: { routes: [ { provider: p } ] } }
     {
       await using child = await startServing(folder.path);
       expect((await postTo(child.url, { model: "m", input: "a" })).status).toBe(200);
-      while (query(folder.path, "SELECT name FROM spaces").length === 0)
+      while ((await query(folder.path, "SELECT name FROM spaces")).length === 0)
         await new Promise((turn) => setImmediate(turn));
     }
-    await Bun.write(`${folder.path}/gateway.yaml`, yaml(after.url));
+    folder.write("gateway.yaml", yaml(after.url));
     await using child = await startServing(folder.path);
     const statuses = await Promise.all(
       Array.from({ length: 32 }, async () => (await postTo(child.url, { model: "m", input: "a" })).status),
     );
     expect(statuses).toEqual(Array(32).fill(503));
     // A route that seems to differ is measured twice: by one process.
-    expect(probesOf(folder.path)).toEqual([{ provider: "p", count: 3 }]);
+    expect(await probesOf(folder.path)).toEqual([{ provider: "p", count: 3 }]);
     const notices = await Promise.all(
       Array.from({ length: 32 }, async () =>
         (await fetch(`${child.url}/admin/notices`, { keepalive: false })).json(),

@@ -3,7 +3,7 @@ import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { type FakeOutside, fakeOutside } from "../fake-outside";
-import { ON_POSTGRES, type OpenGateway, openGateway } from "../gateway";
+import { type OpenGateway, openGateway } from "../gateway";
 
 const DEADLINE_MS = 1_000;
 const YAML = `server: { deadline_ms: ${DEADLINE_MS} }
@@ -64,7 +64,7 @@ async function ask({ open, clock }: Stage, input = "a") {
   return { status, code: Object(json).error?.code, tookMs: clock.outside.monotonic() - began };
 }
 
-describe.skipIf(ON_POSTGRES)("a locked database", () => {
+describe("a locked database", () => {
   test("before the first call", async () => {
     const ready = await stage();
     await using _open = ready.open;

@@ -56,7 +56,15 @@ const known = {
     texts.map((one) => countTokens(name, one, limit)),
 };
 
-/** The pieces in which an input is sent if the vocabulary is unknown. */
+/** Whether it may have more tokens; nobody knows the vocabulary. */
+async function mayBeLong(input: Asked, tokensMax: number | null): Promise<boolean> {
+  if (tokensMax === null) return false;
+  if (typeof input !== "string") return input.length > tokensMax;
+  const [isLong = false] = await mayHaveMore([input], tokensMax, known, undefined);
+  return isLong;
+}
+
+/** What of an input goes in one piece: a character is the smallest. */
 async function piecesOf(input: Asked, tokensMax: number | null): Promise<Asked[]> {
   if (tokensMax === null) return [input];
   if (typeof input !== "string") {
@@ -64,7 +72,7 @@ async function piecesOf(input: Asked, tokensMax: number | null): Promise<Asked[]
       input.slice(i * tokensMax, (i + 1) * tokensMax),
     );
   }
-  const [isLong] = await mayHaveMore([input], tokensMax, known, undefined);
+  const isLong = await mayBeLong(input, tokensMax);
   for (let limit = tokensMax; isLong && limit > 0; limit = Math.floor(limit / 2)) {
     const pieces = slicesAtMost(input, limit).map((slice) => slice.text);
     if (pieces.length > 1 || limit < 2) return pieces;
@@ -119,8 +127,10 @@ describe("whatever is requested", () => {
         const sent = await open.post({ model: "m", input: all });
         const pieces = await Promise.all(all.map((input) => piecesOf(input, limited.max_input_tokens)));
         const long = [...pieces.keys()].filter((place) => (pieces[place]?.length ?? 0) > 1);
-        if (limited.long_input === "reject" && long.length > 0) {
-          const places = long.map((place) => (all.length > 1 ? `input[${place}]` : "input"));
+        const tooLong = await Promise.all(all.map((input) => mayBeLong(input, limited.max_input_tokens)));
+        if (limited.long_input === "reject" && tooLong.includes(true)) {
+          const refused = [...all.keys()].filter((place) => tooLong[place]);
+          const places = refused.map((place) => (all.length > 1 ? `input[${place}]` : "input"));
           expect([sent.status, places]).toEqual([
             400,
             expect.arrayContaining([Object(sent.json).error.param]),

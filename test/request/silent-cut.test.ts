@@ -3,7 +3,7 @@
  * elsewhere, or made to fit as `long_input` says. Impossible token counts are replaced by estimates. Another server is a row here.
  */
 import { describe, expect, test } from "bun:test";
-import { type Opened, openBefore, rightly, SIZE, tokensOf, vectorFor, vectorsOf } from "./vendor";
+import { type Opened, openBefore, quiet, rightly, SIZE, tokensOf, vectorFor, vectorsOf } from "./vendor";
 
 const errorOf = ({ json }: { readonly json: unknown }) => Object(json).error;
 const LONG = "word ".repeat(5_000).trim();
@@ -87,7 +87,7 @@ test("a cut goes to the next route, which embeds it whole", async () => {
   const cutting = open.vendor.answer;
   open.vendor.answer = (call, reply) => (call.url.startsWith("http://a") ? cutting : right)(call, reply);
   await open.post({ model: "m", input: "first" });
-  for (let turn = 0; turn < 50; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+  await quiet();
   const sent = await open.post({ model: "m", input: LONG });
   expect([sent.status, sent.headers.get("x-embedgate-provider")]).toEqual([200, "b"]);
   expect(vectorsOf(sent)).toEqual([[...vectorFor(LONG, [undefined, undefined])]]);

@@ -6,6 +6,7 @@ import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { exactVector } from "../../plugins/fake";
 import { type OpenGateway, type Opening, openGateway, type Sent } from "../gateway";
+import { turns } from "../stores/under-way";
 
 export type Asked = string | number[];
 
@@ -114,7 +115,7 @@ function unlessGone(signal: AbortSignal | null | undefined, answer: Promise<Resp
 
 /** Lets everything run that can. */
 export async function quiet(): Promise<void> {
-  for (let turn = 0; turn < 30; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+  await turns(30);
 }
 
 export const cacheOf = ({ headers }: Pick<Sent, "headers">) => headers.get("x-embedgate-cache");

@@ -8,6 +8,7 @@ import { loadConfig } from "../../src/config/load";
 import { realOutside } from "../../src/network/real-outside";
 import { createHost } from "../../src/upstream/host";
 import { FAKE_YAML, type OpenGateway, openGateway } from "../gateway";
+import { ON_POSTGRES } from "../stores/on-postgres";
 
 async function configOf(open: OpenGateway, yaml: string): Promise<GatewayConfig> {
   await Bun.write(`${open.folder}/next.yaml`, yaml);
@@ -63,7 +64,8 @@ describe("a reload", () => {
       open,
       `${FAKE_YAML}\nserver: { port: 9999, deadline_ms: 5 }\ndatabase: "sqlite:other.db"\n`,
     );
-    expect(open.gateway.reload(next)).toEqual(["server.port", "database"]);
+    const ofServer = ON_POSTGRES ? ["postgres"] : [];
+    expect(open.gateway.reload(next)).toEqual(["server.port", "database", ...ofServer]);
     expect(open.gateway.config().server.deadline_ms).toBe(5);
   });
 

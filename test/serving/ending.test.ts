@@ -9,7 +9,9 @@ import { createUnderWay } from "../../src/door/under-way";
 import { endGracefully } from "../../src/serving/ending";
 import { fakeOutside } from "../fake-outside";
 import { copiesOf } from "../processes/copies";
-import { postTo, query, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
+import { postTo, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
+import { onSqliteAlone } from "../stores/on-postgres";
+import { query } from "../stores/query";
 
 const rowsOf = (folder: string) => query(folder, "SELECT status, error FROM ledger ORDER BY status");
 
@@ -42,7 +44,7 @@ describe.each(["SIGTERM", "SIGINT"] as const)("on %s", (signal) => {
     );
     expect(statuses).toEqual(Array(3).fill([200, "close"]));
     expect(await child.ended()).toBe(0);
-    expect(rowsOf(folder.path)).toEqual(Array(3).fill({ status: 200, error: null }));
+    expect(await rowsOf(folder.path)).toEqual(Array(3).fill({ status: 200, error: null }));
   });
 });
 
@@ -149,8 +151,8 @@ describe("on SIGTERM", () => {
     expect(response.headers.get("retry-after")).toBe("1");
     expect(await response.json()).toMatchObject({ error: { code: "overloaded" } });
     expect(await child.ended()).toBe(0);
-    expect(rowsOf(folder.path)).toHaveLength(1);
-    expect(rowsOf(folder.path)).toEqual([{ status: 503, error: "overloaded" }]);
+    expect(await rowsOf(folder.path)).toHaveLength(1);
+    expect(await rowsOf(folder.path)).toEqual([{ status: 503, error: "overloaded" }]);
   });
 
   test("a body that is still arriving is cut off too", async () => {
@@ -202,20 +204,24 @@ describe("on SIGTERM", () => {
     expect(await child.ended()).toBe(0);
   });
 
-  test("a second signal ends it at once, and the next start marks its request as interrupted", async () => {
-    using upstream = startUpstream({ holds: true });
-    using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
-    await using child = await startServing(folder.path);
-    const answer = postTo(child.url, { model: "m", input: "a" }).catch(refused);
-    await upstream.reached(1);
-    child.signal("SIGTERM");
-    await child.logged("have grace_ms to finish");
-    child.signal("SIGTERM");
-    expect(await child.ended()).toBe(143);
-    expect(await answer).toBe("ECONNRESET");
-    await using _next = await startServing(folder.path);
-    expect(rowsOf(folder.path)).toEqual([{ status: 0, error: "interrupted" }]);
-  });
+  const LATER = "on a server its request is released once it was silent for 30 s (stores/drills.test.ts)";
+  test.skipIf(onSqliteAlone(LATER))(
+    "a second signal ends it at once, and the next start marks its request as interrupted",
+    async () => {
+      using upstream = startUpstream({ holds: true });
+      using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
+      await using child = await startServing(folder.path);
+      const answer = postTo(child.url, { model: "m", input: "a" }).catch(refused);
+      await upstream.reached(1);
+      child.signal("SIGTERM");
+      await child.logged("have grace_ms to finish");
+      child.signal("SIGTERM");
+      expect(await child.ended()).toBe(143);
+      expect(await answer).toBe("ECONNRESET");
+      await using _next = await startServing(folder.path);
+      expect(await rowsOf(folder.path)).toEqual([{ status: 0, error: "interrupted" }]);
+    },
+  );
 
   test("without any request it ends at once", async () => {
     using upstream = startUpstream();

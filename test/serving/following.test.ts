@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { fileStateNow } from "../../src/machine/file-state";
 import { follow } from "../../src/serving/following";
 import { postTo, startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
+import { routingFileIn } from "../stores/on-postgres";
 
 /** A ConfigMap as Kubernetes mounts it: the file is a link through `..data`, and a link to a new folder replaces that. */
 async function mount(text: string) {
@@ -45,11 +46,12 @@ describe.each([1, 2])("%d processes", (processes) => {
     "a routing file that %s is reloaded",
     async (way) => {
       using upstream = startUpstream();
-      const text = wireTo(upstream, `processes: ${processes}`);
+      using folder = temporaryFolder();
+      const text = routingFileIn(folder.path, wireTo(upstream, `processes: ${processes}`));
       const next = text.replace("models: {", "models: { added: { alias_of: m },");
       const isMounted = way.startsWith("is swapped") || way.startsWith("is linked");
       using mounted = await mount(text);
-      using folder = temporaryFolder(isMounted ? {} : { "gateway.yaml": text });
+      if (!isMounted) folder.write("gateway.yaml", text);
       const file = join(folder.path, "gateway.yaml");
       // Kubernetes mounts the folder itself; a container's own link may lead there too.
       if (way === "is linked from elsewhere") symlinkSync(join(mounted.path, "gateway.yaml"), file);

@@ -3,12 +3,9 @@
  * Without a task their vectors are the same. They are the routes of one model, or of two models that claim one space.
  */
 import { describe, expect, test } from "bun:test";
-import { join } from "node:path";
 import { exactVector } from "../../plugins/fake";
-import { openStore } from "../../src/db/open";
-import { realOutside } from "../../src/network/real-outside";
-import { forgetSpace } from "../../src/spaces/forget";
 import { openGateway } from "../gateway";
+import { turns } from "../stores/under-way";
 import { lastingYaml } from "./vendors";
 
 type Server = (text: string, task: string | undefined) => string;
@@ -52,10 +49,10 @@ async function opened(text: string, servers: Readonly<Record<"a" | "b", Server |
   const gateway = await openGateway({ yaml: text, outside: { fetch } });
   const quiet = async () => {
     let seen = -1;
-    for (let turns = 0; turns < 40; turns++) {
-      if (seen !== calls) turns = 0;
+    for (let turn = 0; turn < 40; turn++) {
+      if (seen !== calls) turn = 0;
       seen = calls;
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await turns(1);
     }
   };
   await quiet();
@@ -131,9 +128,8 @@ describe("two servers", () => {
       await using _known = known.gateway;
     }
     {
-      const store = await openStore(join(before.folder, "lasting.db"), realOutside);
-      expect(await forgetSpace(store, { note: () => undefined }, "m", "a test")).toBe(true);
-      store.close();
+      const stores = await before.lasting().beside();
+      expect(await stores.forgetSpace("m")).toBe(true);
     }
     const changed = await opened(lasting, { a: IGNORES, b: IGNORES });
     await using _changed = changed.gateway;

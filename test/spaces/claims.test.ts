@@ -2,11 +2,10 @@
  * Several models that claim one space: those that differ get spaces of their own, by name, and neither stops the other.
  */
 import { expect, test } from "bun:test";
-import { join } from "node:path";
 import { exactVector } from "../../plugins/fake";
 import { PROBES } from "../../src/domain/probes";
 import { insideFingerprints } from "../../src/spaces/inside";
-import { isProbe, otherModel, rightModel, vendors } from "./vendors";
+import { isProbe, lastingYaml, otherModel, rightModel, vendors } from "./vendors";
 
 const ONE_NAME = `
 providers:
@@ -30,7 +29,7 @@ test("it is one space if both agree", async () => {
 test("the later one has its own name from its first answer on, before and after a restart; both serve, and pins with the old name are refused", async () => {
   const first = vendors(ONE_NAME);
   await using before = await first.open();
-  const yaml = `${ONE_NAME}\ndatabase: "sqlite:${join(before.folder, "lasting.db")}"\n`;
+  const yaml = lastingYaml(ONE_NAME, before);
   const { open, byHost, quiet } = vendors(yaml);
   byHost.b.vectorOf = otherModel;
   for (const _life of ["this", "the next"]) {
@@ -60,7 +59,7 @@ test("the later one has its own name from its first answer on, before and after 
 test("a model that drifts is stopped, not renamed: the space is its own", async () => {
   const first = vendors(ONE_NAME);
   await using before = await first.open();
-  const yaml = `${ONE_NAME}\ndatabase: "sqlite:${join(before.folder, "lasting.db")}"\n`;
+  const yaml = lastingYaml(ONE_NAME, before);
   const { open, byHost, quiet } = vendors(yaml);
   {
     await using _known = await open();
@@ -164,9 +163,7 @@ models:
 test("one that cannot be measured is marked as unverified; after a restart it keeps the name from its measurement", async () => {
   const first = vendors(MINILM);
   await using before = await first.open();
-  const { open, byHost, quiet } = vendors(
-    `${MINILM}\ndatabase: "sqlite:${join(before.folder, "lasting.db")}"\n`,
-  );
+  const { open, byHost, quiet } = vendors(lastingYaml(MINILM, before));
   const unprobed = (text: string) => {
     if (isProbe([text])) throw new Error("not now");
     return exactVector(text, 384);

@@ -2,9 +2,7 @@
  * Embedding spaces as callers and operators see them: which routes serve, what stops, what is reported, and what it costs.
  * verdict.test.ts has the comparison of two measurements.
  */
-import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
-import { join } from "node:path";
 import {
   isProbe,
   LONE,
@@ -241,9 +239,8 @@ describe("a model with one route", () => {
     await gateway.post({ model: "m", input: "due" });
     await quiet();
     expect((await gateway.post({ model: "m", input: "other" })).status).toBe(503);
-    const database = new Database(join(before.folder, "lasting.db"));
-    database.run("DELETE FROM spaces");
-    database.close();
+    const stores = await before.lasting().beside();
+    expect(await stores.forgetSpace("m")).toBe(true);
     now += 600_000;
     await gateway.post({ model: "m", input: "other" });
     await quiet();

@@ -2,11 +2,11 @@
  * Fake vendors: each host has OpenAI's API with a vector function that the test can change, or is down.
  * A test about another kind of failure passes its own `answer`.
  */
-import { join } from "node:path";
 import { exactVector } from "../../plugins/fake";
 import { GatewayError } from "../../src/domain/errors";
 import { isLong, PROBES } from "../../src/domain/probes";
-import { ON_POSTGRES, type OpenGateway, type Opening, openGateway } from "../gateway";
+import { type OpenGateway, type Opening, openGateway } from "../gateway";
+import { turns } from "../stores/under-way";
 
 export const SHORT_TEXTS: string[] = PROBES.filter((probe) => !isLong(probe)).map(({ text }) => text);
 export const LONG_TEXT = PROBES.find(isLong)?.text ?? "";
@@ -72,17 +72,14 @@ export function vendors(yaml: string): Vendors {
     open: (changed) => openGateway({ yaml, ...changed, outside: { fetch, ...changed?.outside } }),
     async quiet() {
       let seen = -1;
-      for (let turns = 0; turns < 30 || seen !== calls; turns++) {
-        if (seen !== calls) turns = 0;
+      for (let turn = 0; turn < 30 || seen !== calls; turn++) {
+        if (seen !== calls) turn = 0;
         seen = calls;
-        // A database server takes longer than a turn of the event loop.
-        await new Promise<void>((resolve) => (ON_POSTGRES ? setTimeout(resolve, 10) : setImmediate(resolve)));
+        await turns(1);
       }
     },
   };
 }
 
-/** A routing file with one database file for several starts of the gateway. */
-export function lastingYaml(yaml: string, open: OpenGateway): string {
-  return `${yaml}\ndatabase: "sqlite:${join(open.folder, "lasting.db")}"\n`;
-}
+/** One database for several lives of the gateway. */
+export const lastingYaml = (yaml: string, open: OpenGateway): string => `${yaml}\n${open.lasting().yaml}`;

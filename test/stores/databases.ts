@@ -4,11 +4,13 @@
  */
 import { type Socket, SQL } from "bun";
 import type { PostgresConfig } from "../../src/config/gateway-config";
+import { openStore, type Store } from "../../src/db/open";
 import type { Outside } from "../../src/domain/outside";
 import { realOutside } from "../../src/network/real-outside";
 import { type Opening, openPostgres } from "../../src/stores/postgres/open";
-import { openSqlite } from "../../src/stores/sqlite";
+import { sqliteStores } from "../../src/stores/sqlite";
 import type { Stores } from "../../src/stores/stores";
+import { counted } from "./under-way";
 
 export const POSTGRES_URL = process.env.EMBEDGATE_TEST_POSTGRES;
 
@@ -25,28 +27,33 @@ const SERVING: PostgresOpening = { serves: { process: null, fenced: () => undefi
 export interface TestDatabase extends AsyncDisposable {
   /** Each opening acts as another machine. SQLite in memory has one. */
   open(world?: Partial<Outside>, opening?: PostgresOpening): Promise<Stores>;
+  /** Of what is open. `@` is before the name of each table. */
+  ask<Row>(text: string): Promise<Row[]>;
 }
 
 export interface PostgresDatabase extends TestDatabase {
   readonly config: PostgresConfig;
   /** The routing file's keys for it. */
   readonly yaml: string;
-  /** `@` before a table's name stands for the schema. */
   ask<Row>(text: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
 const quiet = (world: Partial<Outside>): Outside => ({ ...realOutside, log: () => undefined, ...world });
 
 export function sqliteDatabase(): TestDatabase {
-  const opened: Stores[] = [];
+  const opened: Store[] = [];
   return {
     async open(world = {}) {
-      const stores = await openSqlite(":memory:", quiet(world));
-      opened.push(stores);
-      return stores;
+      const store = await openStore(":memory:", quiet(world));
+      opened.push(store);
+      return sqliteStores(store, quiet(world));
+    },
+    async ask<Row>(text: string) {
+      const query = opened.at(-1)?.database.query<Row, []>(text.replaceAll("@", ""));
+      return query?.all() ?? [];
     },
     async [Symbol.asyncDispose]() {
-      for (const stores of opened) await stores.close();
+      for (const store of opened) store.close();
     },
   };
 }
@@ -86,7 +93,7 @@ export function postgresDatabase(
   const opened: Stores[] = [];
   const admin = new SQL({ url: asked, max: 1, bigint: true });
   const ask = async <Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> => [
-    ...(await admin.unsafe<Row[]>(text.replaceAll("@", `"${schema}".`), [...values])),
+    ...(await counted(admin.unsafe<Row[]>(text.replaceAll("@", `"${schema}".`), [...values]))),
   ];
   return {
     config,
