@@ -83,6 +83,7 @@ export function beginJointCall(
   let isOpen = true;
   /** The requests whose inputs were sent, in the call's order; includes those that have stopped waiting. */
   let sent: readonly Member[] = [];
+  /** Of the answer's first count. */
   let shares: readonly number[] = [];
   /** For requests that stopped waiting: the estimate that was recorded as their share. */
   const estimates = new Map<Member, Count>();
@@ -123,22 +124,27 @@ export function beginJointCall(
     };
   }
 
-  function shared(counted: Count): readonly { member: Member; share: Count }[] {
-    shares = sharesOf(
+  const sharesIn = (counted: Parameters<typeof sharesOf>[0]) =>
+    sharesOf(
       counted,
       sent.map(({ piece }) => piece),
     );
+
+  function shared(counted: Count): readonly { member: Member; share: Count }[] {
+    const parts = sharesIn(counted);
     return sent.map((member, i) => {
-      const tokens = shares[i] ?? 0;
+      const tokens = parts[i] ?? 0;
       return { member, share: { tokens, tokensSource: counted.tokensSource, tokensByInput: [tokens] } };
     });
   }
 
-  /** Counts an answer, also for requests that have stopped waiting. */
+  /** Counts an answer, also for requests that have stopped waiting. What a cut test or the gateway's own count adds comes later. */
   function count(counted: Count): void {
+    const isAnswer = !isEnded;
     isEnded = true;
+    if (isAnswer) shares = sharesIn(counted);
     for (const { member, share } of shared(counted)) {
-      if (estimates.has(member)) abandonedBy(member, share);
+      if (isAnswer && estimates.has(member)) abandonedBy(member, share);
       else member.work.count(share, target);
     }
   }
@@ -199,8 +205,9 @@ export function beginJointCall(
       const unanswered = isApart ? "apart" : undefined;
       if (!answered) for (const member of members) member.tell(unanswered);
       else {
+        const own = sharesIn(answered);
         for (const [place, member] of sent.entries())
-          if (members.has(member)) member.tell(shareOf(answered, place, shares));
+          if (members.has(member)) member.tell(shareOf(answered, place, own));
       }
     } catch (thrown) {
       // Requests that stopped waiting were told why by their own signal.

@@ -49,6 +49,21 @@ describe("requests of one input within the window", () => {
     expect(new Set(results.map(({ tokensSource }) => tokensSource))).toEqual(new Set(["estimated"]));
   });
 
+  test("are charged for their own texts only, not for those of a cut test", async () => {
+    const long = "where ".repeat(200).trim();
+    for (const [inputs, shown] of [
+      [[long], [300]],
+      [
+        [long, "short"],
+        [301, 1],
+      ],
+    ] as const) {
+      const open = opened({ model: "fake-uncounted" });
+      const results = await open.clock.until(Promise.all(askAll(open, inputs)));
+      expect(results.map(({ tokens }) => tokens)).toEqual([...shown]);
+    }
+  });
+
   test("have their own count each, if the plugin counts each", async () => {
     const open = opened({
       spoil: (reply) => ({ ...reply, tokens: 10, tokensByInput: [1, 2, 7], tokensSource: "counted" }),
