@@ -76,6 +76,10 @@ export interface Health {
   readonly lengthsSeen: LengthsSeen;
   /** Its usage counts characters: infinity-emb 0.0.78 does, unless it is started with --lengths-via-tokenize. */
   countsCharacters: boolean;
+  /** How many more counts in a row must equal the number of characters before the server is taken to count characters. 0 until one showed that it counts tokens. */
+  equalCountsNeeded: number;
+  /** Whether it reads a text only up to a NUL character; undefined: not tested yet. */
+  stopsAtNul: boolean | undefined;
   /** The last failed call, even if later ones succeeded: for the operator. `at` is in milliseconds since 1970. */
   lastError?: { readonly at: number; readonly kind: string; readonly message: string };
 }

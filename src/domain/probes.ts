@@ -1,9 +1,9 @@
 /**
  * The fixed texts that identify an embedding space, each of a kind that servers of one model were seen to treat differently.
  * A change of the texts raises PROBES_VERSION (fingerprints of other texts are measured again) and needs measurements on real servers first:
- * docs/spaces-measured.md. Every measurement costs 583 tokens in BERT's vocabulary, 512 of them for the long text.
+ * docs/spaces-measured.md. Every measurement costs 588 tokens in BERT's vocabulary, 512 of them for the long text.
  */
-export const PROBES_VERSION = 2;
+export const PROBES_VERSION = 3;
 
 /** Names of the kinds, which operators see. */
 export type ProbeKind =
@@ -28,6 +28,7 @@ export type ProbeKind =
   | "blanks"
   | "wide letters and ligatures"
   | "quotation marks"
+  | "special tokens"
   | "a long text";
 
 export interface Probe {
@@ -71,6 +72,9 @@ export const PROBES: readonly Probe[] = [
   { kind: "blanks", text: " a\t\tb\n" },
   { kind: "wide letters and ligatures", text: "\ufb01x \uff21" },
   { kind: "quotation marks", text: "don\u2019t" },
+  // BERT's, and that of XLM-R, T5 and Llama: llama-cpp-python 0.3.36 reads them as text, llama.cpp's own server as tokens.
+  { kind: "special tokens", text: "[MASK] a" },
+  { kind: "special tokens", text: "a</s>" },
   { kind: "a long text", text: LONG_TEXT },
 ];
 

@@ -36,11 +36,11 @@ export function learn(
 }
 
 /** Texts with this many tokens were read whole. */
-export function noteWhole({ route }: Work, target: Target, tokens: number, isLasting = true): void {
+export function noteWhole({ route }: Work, target: Target, tokens: number): void {
   const health = healthOf(target);
   if (tokens <= health.limit.wholeTo) return;
   health.limit = { ...health.limit, wholeTo: tokens };
-  if (isLasting) target.provider.keepLimit?.(target.model, route.space);
+  target.provider.keepLimit?.(target.model, route.space);
 }
 
 /** Whether texts may be longer than what the target reads. */

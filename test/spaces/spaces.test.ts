@@ -323,10 +323,10 @@ test("a measurement is in the ledger under the gateway's own name, and not as a 
   const byWorkspace = await gateway.gateway.ledger.usage(0, "workspace");
   expect(byWorkspace).toMatchObject([
     { group: "default", requests: 1n, tokens: 1n, tokens_upstream: 1n },
-    { group: "embedgate", requests: 0n, tokens: 0n, tokens_upstream: 26n, cost_pico_usd: 0n },
+    { group: "embedgate", requests: 0n, tokens: 0n, tokens_upstream: 28n, cost_pico_usd: 0n },
   ]);
   expect(await gateway.gateway.ledger.usage(0, "model")).toMatchObject([
-    { group: "m", requests: 1n, inputs: 1n, tokens: 1n, tokens_upstream: 27n },
+    { group: "m", requests: 1n, inputs: 1n, tokens: 1n, tokens_upstream: 29n },
   ]);
 });
 
