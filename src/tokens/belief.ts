@@ -51,7 +51,7 @@ function noteCharacters(tokens: number, inputs: readonly Input[], seen: CountsSe
   // Most counts are far below, so for everyday texts this is a single comparison.
   const mayBe = tokens <= units && tokens * 2 >= units;
   if (!mayBe && !seen.countsCharacters) {
-    if (units >= WORDS_CHARACTERS_MIN) seen.equalCountsNeeded = EQUAL_IN_A_ROW;
+    if (units >= WORDS_CHARACTERS_MIN && tokens > 0) seen.equalCountsNeeded = EQUAL_IN_A_ROW;
     return;
   }
   const texts = inputs.filter((input) => typeof input === "string");
