@@ -21,7 +21,7 @@ import { createTestCalls, type TestCalls } from "./cut-test-calls";
 import type { InTurn, Sending, Single } from "./joint-call";
 import { refuseMixedLengths, tellLength } from "./lengths";
 import { fillsLimit, isKnownToCut, learn, refuseLonger, refuseUndecided } from "./limits";
-import { refuseReadToNul } from "./nul-test";
+import { placeBehindNul, refuseReadToNul } from "./nul-test";
 import { type CutByCount, cutByCount, limitByCount, ownCounts } from "./own-count";
 import { attemptMs, notePace, noteTooSlow } from "./pace";
 import { isAboutContent } from "./poison-signs";
@@ -139,7 +139,8 @@ async function sent(
       );
       return tests.ask(texts);
     };
-    await refuseReadToNul(work, target, part, ownCall);
+    const behindNul = placeBehindNul(part);
+    if (behindNul !== -1) await refuseReadToNul(target, behindNul, ownCall);
     if (isUnknown || (byCount === "in doubt" && !work.run.isMeasurement))
       await tryCut(work, target, part, ownCall);
     if (isKnownToCut(target)) {

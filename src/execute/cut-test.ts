@@ -11,6 +11,7 @@ import type { Part, Piece, Target } from "../domain/request";
 import { unlessAborted } from "../domain/until";
 import type { EmbedReply } from "../plugin";
 import { tokensAtMost } from "../tokens/at-most";
+import { countOf } from "../tokens/count";
 import { marksOf } from "../tokens/long-inputs";
 import { healthOf } from "./choose";
 import { learn, noteWhole, sizeOf, tooLongFor } from "./limits";

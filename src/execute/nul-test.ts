@@ -6,10 +6,8 @@
 import { cosineOf } from "../domain/cosine";
 import { GatewayError } from "../domain/errors";
 import type { Part, Target } from "../domain/request";
-import type { EmbedReply, Input } from "../plugin";
-import { countOf } from "../tokens/count";
+import type { EmbedReply } from "../plugin";
 import { healthOf } from "./choose";
-import type { Work } from "./work";
 
 const NUL = "\0";
 const BEFORE = "gold price market bank";
@@ -21,18 +19,28 @@ const SAME_COSINE_MIN = 0.9999;
 /** One test at a time per model and provider. */
 const underWay = new WeakMap<object, Promise<boolean>>();
 
-/** @throws GatewayError no_vector, with the index of a text that was read only in part; and the errors of a call if the test failed */
+/** The index of the first text that goes on behind a NUL character; -1 if none does, as mostly. */
+export const placeBehindNul = ({ pieces }: Part) =>
+  pieces.findIndex(({ input }) => typeof input === "string" && goesOnBehindNul(input));
+
+function goesOnBehindNul(input: string): boolean {
+  const first = input.indexOf(NUL);
+  return first !== -1 && input.slice(first).replaceAll(NUL, "").trim() !== "";
+}
+
+/**
+ * @param place the result of `placeBehindNul`
+ * @throws GatewayError no_vector if the text was read only in part; and the errors of a call if the test failed
+ */
 export async function refuseReadToNul(
-  work: Work,
   target: Target,
-  { pieces }: Part,
+  place: number,
   ask: (texts: Part) => Promise<EmbedReply>,
 ): Promise<void> {
-  const place = pieces.findIndex(({ input }) => goesOnBehindNul(input));
-  if (place === -1 || target.provider.countsTokens) return;
+  if (target.provider.countsTokens) return;
   const health = healthOf(target);
   if (health.stopsAtNul === undefined) {
-    const test = underWay.get(health) ?? stopsAtNul(work, target, ask);
+    const test = underWay.get(health) ?? stopsAtNul(ask);
     underWay.set(health, test);
     try {
       health.stopsAtNul = await test;
@@ -48,22 +56,8 @@ export async function refuseReadToNul(
   );
 }
 
-function goesOnBehindNul(input: Input): boolean {
-  if (typeof input !== "string") return false;
-  const first = input.indexOf(NUL);
-  return first !== -1 && input.slice(first).replaceAll(NUL, "").trim() !== "";
-}
-
-async function stopsAtNul(
-  work: Work,
-  target: Target,
-  ask: (texts: Part) => Promise<EmbedReply>,
-): Promise<boolean> {
-  const reply = await ask({ pieces: TEST.map((input, place) => ({ input, place, weight: 1 })) });
-  work.count(countOf(reply, TEST), target);
-  const [one, other] = [0, 1].map((place) => reply.vectors.find(({ index }) => index === place)?.values);
-  const cosine = one && other && cosineOf(one, other);
-  if (cosine === undefined)
-    throw new GatewayError("malformed", "The provider's answer cannot be used: it has no vector of a text.");
-  return cosine >= SAME_COSINE_MIN;
+async function stopsAtNul(ask: (texts: Part) => Promise<EmbedReply>): Promise<boolean> {
+  const { vectors } = await ask({ pieces: TEST.map((input, place) => ({ input, place, weight: 1 })) });
+  const [one, other] = [0, 1].map((place) => vectors.find(({ index }) => index === place)?.values);
+  return one !== undefined && other !== undefined && (cosineOf(one, other) ?? 1) >= SAME_COSINE_MIN;
 }
