@@ -17,7 +17,7 @@ import { callFor } from "./call";
 import { type Chosen, healthOf, isToWait } from "./choose";
 import { coalesced } from "./coalesce";
 import { proveWhole, tryCut } from "./cut-test";
-import { createTestCalls, type TestCalls } from "./cut-test-calls";
+import { createTestCalls, ofNobody, type TestCalls } from "./cut-test-calls";
 import type { InTurn, Sending, Single } from "./joint-call";
 import { refuseMixedLengths, tellLength } from "./lengths";
 import { fillsLimit, isKnownToCut, learn, refuseLonger, refuseUndecided } from "./limits";
@@ -314,16 +314,6 @@ function readCount(reply: EmbedReply, { outside }: Work, target: Target, part: P
     });
   }
   return read;
-}
-
-/** The gateway's own calls are charged to nobody, even if they are abandoned. */
-function ofNobody(work: Work): Work {
-  return {
-    ...work,
-    abandoned(estimate, of, before) {
-      if (before === undefined) work.count(estimate, of);
-    },
-  };
 }
 
 /** If the provider's count is unusable, puts our own count in its place, where the model's vocabulary is known. */

@@ -102,3 +102,13 @@ function aboutNoInput(error: GatewayError): GatewayError {
     upstreamStatus: undefined,
   });
 }
+
+/** The gateway's own calls are charged to nobody, even if they are abandoned. */
+export function ofNobody(work: Work): Work {
+  return {
+    ...work,
+    abandoned(estimate, of, before) {
+      if (before === undefined) work.count(estimate, of);
+    },
+  };
+}
