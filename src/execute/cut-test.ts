@@ -23,12 +23,12 @@ const MIDDLE = ["gold", "price", "market", "bank"];
 
 /** Lengths to try, without the special tokens that a model adds. A server's limit is usually one of these. */
 const LENGTHS = [
-  75, 126, 254, 382, 510, 766, 1022, 1534, 2046, 3070, 4094, 6142, 8190, 12_286, 16_382, 24_574, 32_766,
-  65_534, 131_070,
+  126, 254, 382, 510, 766, 1022, 1534, 2046, 3070, 4094, 6142, 8190, 12_286, 16_382, 24_574, 32_766, 65_534,
+  131_070,
 ];
 const SHORTEST_TRIED = 510;
-/** The lowest limit of all known servers: CLIP's text models read 77 tokens, two of them special tokens. */
-const CUT_LEAST = 75;
+/** The lowest limit of all known servers. */
+const CUT_LEAST = 126;
 const MARKS_MAX = 2;
 /** Two texts must differ by at least this many words and this share (1/4 of each end), so that their vectors differ visibly. */
 const MIDDLE_WORDS_MIN = 90;
