@@ -6,10 +6,11 @@
 import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
-import { ALL_ROWS } from "./all-rows";
 import { openCharges } from "./charges";
+import { type DayLine, openInvoiceDays } from "./invoice-days";
 import { ceilingOf, FEMTO_CREDITS_PER_MICRO_CREDIT } from "./money";
 import { periodAt } from "./periods";
+import { UNIT_MS } from "./rollups";
 
 /** In pico-USD. */
 export interface Spent {
@@ -64,13 +65,8 @@ export interface Statements {
 
 export type Change = Omit<HistoryLine, "balance">;
 
-const GROUP_EXPRESSIONS: Readonly<Record<InvoiceGroup, string>> = {
-  day: "strftime('%Y-%m-%d', started_at / 1000, 'unixepoch')",
-  model: "model",
-};
-
 export function openStatements(
-  { database, read }: Pick<Store, "database" | "read">,
+  { database, read, write }: Pick<Store, "database" | "read" | "write">,
   { turn = () => Promise.resolve() }: Pick<Outside, "turn"> = {},
 ): Statements {
   const spending = database.query<
@@ -84,6 +80,7 @@ export function openStatements(
     "SELECT granted_at AS at, note, micro_credits AS change FROM credit_grants WHERE workspace = ?1 ORDER BY id",
   );
   const charges = openCharges({ database, read });
+  const dayLines = openInvoiceDays({ database, read, write });
   const span = database.query<{ first: bigint | null; last: bigint | null }, [string]>(
     // Separate queries: only then does SQLite read just the end of the index.
     `SELECT min(at) AS first, max(at) AS last FROM (
@@ -117,35 +114,15 @@ export function openStatements(
     },
     async invoice(workspace, month, by) {
       const [from, to] = boundsOf(month);
-      const part = (group: InvoiceGroup) =>
-        `${by.includes(group) ? GROUP_EXPRESSIONS[group] : "NULL"} AS ${group}`;
-      const query = database.query<Charged & Ends, [string, number, number]>(
-        `WITH rows AS (
-           SELECT ${part("day")}, ${part("model")}, status, tokens_billed, cost_pico_usd, micro_credits, femto_credits_rounded, price, row_count
-           FROM ${ALL_ROWS} WHERE workspace = ?1 AND started_at >= ?2 AND started_at < ?3)
-         SELECT day, model, sum(iif(status = 200, row_count, 0)) AS requests, sum(tokens_billed) AS tokens_billed,
-           min(price) AS least_price, max(price) AS most_price,
-           sum(cost_pico_usd) AS cost_pico_usd, sum(micro_credits) AS micro_credits, sum(femto_credits_rounded) AS femto_credits_rounded
-         FROM rows GROUP BY day, model`,
-      );
-      const lines = new Map<string, Charged & Ends>();
-      const there = spanOf(workspace);
-      const days = { from: Math.max(from, there.from), to: Math.min(to, there.to) };
-      for (const [since, until] of daysBetween(days, [])) {
-        for (const line of read(() => query.all(workspace, since, until))) {
-          const key = JSON.stringify([line.day, line.model]);
-          const before = lines.get(key);
-          lines.set(key, before ? together(before, line) : line);
-        }
+      const there = wholeDays(spanOf(workspace));
+      const lines: DaysLine[] = [];
+      for (let day = Math.max(from, there.from); day < Math.min(to, there.to); day += UNIT_MS.day) {
+        // The last day still changes with each request.
+        const found = await dayLines(workspace, day, day + UNIT_MS.day < there.to);
+        lines.push(...found.map((line) => ({ ...line, day })));
         await turn();
       }
-      const charged = [...lines.values()].filter(isSomething).sort(byGroups);
-      const told = inShares(charged.map(priced)).map(({ day, model, ...sums }) => ({
-        day: day ?? undefined,
-        model: model ?? undefined,
-        ...sums,
-      }));
-      return { lines: told, total: totalOf(told) };
+      return invoiceOf(lines, by);
     },
   };
 
@@ -161,11 +138,9 @@ interface Span {
   readonly to: number;
 }
 
-const DAY_MS = 86_400_000;
-
 const wholeDays = ({ from, to }: Span): Span => ({
-  from: from - (from % DAY_MS),
-  to: Math.ceil(to / DAY_MS) * DAY_MS,
+  from: from - (from % UNIT_MS.day),
+  to: Math.ceil(to / UNIT_MS.day) * UNIT_MS.day,
 });
 
 const HISTORY_READS_MAX = 3;
@@ -174,7 +149,7 @@ const HISTORY_READS_MAX = 3;
 function* daysBetween({ from, to }: Span, cuts: readonly number[]): Generator<readonly [number, number]> {
   const rest = [...new Set(cuts)].filter((cut) => cut > from && cut < to).sort((a, b) => a - b);
   for (let at = from; at < to; ) {
-    const nextDay = at - (at % DAY_MS) + DAY_MS;
+    const nextDay = at - (at % UNIT_MS.day) + UNIT_MS.day;
     const cut = rest[0] ?? to;
     const end = Math.min(to, nextDay, cut);
     if (end === cut) rest.shift();
@@ -183,18 +158,32 @@ function* daysBetween({ from, to }: Span, cuts: readonly number[]): Generator<re
   }
 }
 
-/** A line with its lowest and highest price: null if nothing was billed, -1 if a price was no whole number. */
-interface Ends {
-  readonly day: string | null;
-  readonly model: string | null;
-  readonly least_price: bigint | null;
-  readonly most_price: bigint | null;
+/** A line of a day, and when the day begins. */
+export type DaysLine = DayLine & { readonly day: number };
+
+type Summed = Omit<DayLine, "model"> & {
+  readonly day: string | undefined;
+  readonly model: string | undefined;
+};
+
+/** @param days lines by day and model, which are put together as the invoice's lines are grouped */
+export function invoiceOf(days: readonly DaysLine[], by: readonly InvoiceGroup[]): Invoice {
+  const summed = new Map<string, Summed>();
+  for (const { day: at, model, ...sums } of days) {
+    const day = by.includes("day") ? new Date(at).toISOString().slice(0, 10) : undefined;
+    const line = { ...sums, day, model: by.includes("model") ? model : undefined };
+    const key = JSON.stringify([line.day, line.model]);
+    const before = summed.get(key);
+    summed.set(key, before ? together(before, line) : line);
+  }
+  const lines = inShares([...summed.values()].filter(isSomething).sort(byGroups).map(priced));
+  return { lines, total: totalOf(lines) };
 }
 
 const least = (a: bigint | null, b: bigint | null) => (a === null ? b : b === null || a < b ? a : b);
 const most = (a: bigint | null, b: bigint | null) => (a === null ? b : b === null || a > b ? a : b);
 
-const together = (one: Charged & Ends, other: Charged & Ends): Charged & Ends => ({
+const together = (one: Summed, other: Summed): Summed => ({
   ...one,
   requests: one.requests + other.requests,
   tokens_billed: one.tokens_billed + other.tokens_billed,
@@ -208,13 +197,13 @@ const together = (one: Charged & Ends, other: Charged & Ends): Charged & Ends =>
 const isSomething = (line: Charged) =>
   line.requests > 0n || line.tokens_billed > 0n || line.cost_pico_usd > 0n || line.micro_credits > 0n;
 
-function priced({ least_price, most_price, ...line }: Charged & Ends) {
+function priced({ least_price, most_price, ...line }: Summed) {
   const isOne = least_price !== null && least_price >= 0n && least_price === most_price;
   return { ...line, price: isOne ? least_price : null };
 }
 
 /** In the database's order of texts: by code point. */
-function byGroups(one: Ends, other: Ends): number {
+function byGroups(one: Summed, other: Summed): number {
   const [a, b] = [one, other].map(({ day, model }) => Buffer.from(`${day ?? ""}\0${model ?? ""}`));
   return a && b ? Buffer.compare(a, b) : 0;
 }

@@ -92,7 +92,7 @@ export interface GatewayConfig {
     readonly abandoned: "charge" | "waive";
   };
   /** Undefined: spaces are not measured. */
-  readonly spaceProbe: { readonly every_ms: number } | undefined;
+  readonly spaceProbe: { readonly every_ms: number; readonly check_every_ms: number } | undefined;
   /** Reference vectors from the routing file. */
   readonly spaceFingerprints: readonly Fingerprint[];
   readonly workspaceDefaults: WorkspaceSection;

@@ -103,7 +103,11 @@ export function resolveConfig(checked: Checked): Omit<GatewayConfig, "fileSchema
     spaceProbe:
       document.space_probe === false
         ? undefined
-        : { every_ms: document.space_probe?.every_ms ?? SpaceProbeSection.properties.every_ms.default },
+        : {
+            every_ms: document.space_probe?.every_ms ?? SpaceProbeSection.properties.every_ms.default,
+            check_every_ms:
+              document.space_probe?.check_every_ms ?? SpaceProbeSection.properties.check_every_ms.default,
+          },
     spaceFingerprints,
     workspaceDefaults: document.workspace_defaults ?? {},
     providers,

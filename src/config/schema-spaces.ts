@@ -50,6 +50,14 @@ export const SpaceProbeSection = Type.Object(
         3_600_000,
       ),
     ),
+    check_every_ms: Type.Optional(
+      milliseconds(
+        "Least time between two quick checks of a route in use: some 12 tokens, after at least 20 of its answers. If the vectors differ, the route is measured at once. At or above every_ms there are none.",
+        1_000,
+        2_592_000_000,
+        30_000,
+      ),
+    ),
   },
   {
     ...closed,

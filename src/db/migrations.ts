@@ -367,4 +367,25 @@ export const MIGRATIONS: readonly string[] = [
   `,
   ...BATCH_MIGRATIONS,
   ...SUMS_MIGRATIONS,
+  `
+  -- When a route last left the space: vectors cached before are not found any more.
+  ALTER TABLE spaces ADD COLUMN drifted_at INTEGER;
+  `,
+  `
+  -- Invoices by day and model, as they were summed when the sums by time of that day were those of sums.
+  CREATE TABLE invoice_days (
+    workspace              TEXT NOT NULL,
+    day                    INTEGER NOT NULL,
+    model                  TEXT NOT NULL,
+    sums                   TEXT NOT NULL,
+    requests               INTEGER NOT NULL,
+    tokens_billed          INTEGER NOT NULL,
+    least_price            INTEGER,
+    most_price             INTEGER,
+    cost_pico_usd          INTEGER NOT NULL,
+    micro_credits          INTEGER NOT NULL,
+    femto_credits_rounded  INTEGER NOT NULL,
+    PRIMARY KEY (workspace, day, model)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -16,6 +16,8 @@ export interface Fingerprint {
   readonly paidAt: number | null;
   /** false: provisional. It came from a later route of a model, and no other has agreed yet. */
   readonly confirmed: boolean;
+  /** When a route last left the space, which ends what was cached before; left out: never. */
+  readonly driftedAt?: number;
   /** Left out: from the database. carried: from the operator's file. inside: of the built-in model, which every gateway has. */
   readonly source?: "carried" | "inside";
 }

@@ -56,9 +56,12 @@ export function createMeasurements({ monotonic }: Pick<Outside, "monotonic">): M
 
   return {
     async ask(copy, body) {
-      const measurement = of(Value.Parse(Asked, body));
+      const asked = Value.Parse(Asked, body);
+      const measurement = of(asked);
       const { found } = measurement;
-      if (found && monotonic() - found.at < DUE_AT * found.outcome.forMs) return { outcome: found.outcome };
+      const isStale = asked.what.isSuspected === true && found?.outcome.agrees === true;
+      if (found && !isStale && monotonic() - found.at < DUE_AT * found.outcome.forMs)
+        return { outcome: found.outcome };
       if (measurement.leader === undefined) {
         measurement.leader = copy;
         return { outcome: null };

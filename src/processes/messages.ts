@@ -85,6 +85,7 @@ export const Measured = Type.Object({
   space: Type.String(),
   provider: Type.String(),
   model: Type.String(),
+  isSuspected: Type.Optional(Type.Boolean()),
 });
 
 const Outcome = Type.Object({

@@ -149,7 +149,7 @@ export async function embed(arrival: Arrival, parts: SpineParts, over: () => voi
     const mayServe = () => route.targets.some((target) => target.mayServe());
     const mayMeasure = () => rateLimits.mayMeasure(rules.name);
     let planned: Plan | undefined;
-    const revision = spaces.revision(place.space);
+    let revision = spaces.revision(place.space);
     const remembering = rememberedBy(whole, {
       route,
       measured: `${place.space}#${revision}`,
@@ -181,11 +181,14 @@ export async function embed(arrival: Arrival, parts: SpineParts, over: () => voi
         // The first measurement gave the model its own embedding space: nothing of this answer may be cached under the other space's name.
         if (isElsewhere) remembered.use.keep = false;
         place = measured;
+        revision = spaces.revision(place.space);
         refuseOtherSpace(arrival.pinnedSpace, place.space, size);
       },
       (places, take) =>
         planned ? embedNow(request, route, partOf(planned, places), run, take, outside) : Promise.resolve(),
     );
+    // A route drifted meanwhile: these vectors may be of either model.
+    if (revision !== "" && revision !== spaces.revision(place.space)) throw measuredAnew(route.id);
     const result = resultOf(recalled, request);
     progress.result = result;
     refuseOtherSpace(arrival.pinnedSpace, place.space, result.vectors[0]?.length);

@@ -71,6 +71,7 @@ export function openGeneration(
     measure: measureWith(attemptsMax),
     deadlineMs,
     everyMs: config.spaceProbe?.every_ms,
+    checkEveryMs: config.spaceProbe?.check_every_ms ?? Number.POSITIVE_INFINITY,
   });
   const routes = buildRoutes(config, providers.byName, spaces);
   spaces.start(routes.named(), before?.spaces);

@@ -93,9 +93,7 @@ function against(
   const index = route.targets.indexOf(target);
   const giver = route.targets.findIndex((one) => isGiver(fingerprint, one));
   const isOpen = !fingerprint.confirmed && giver !== index;
-  // If the gateway normalises the vectors, earlier lengths mean nothing.
-  const isOtherLength = comparison.isOtherLength && target.facts.normalized !== true;
-  if (comparison.least >= route.agreementMin && !isOtherLength)
+  if (isWithin(comparison, route, target))
     return { space, comparison, agrees: true, act: isOpen ? "confirm" : "none" };
   if (isOpen && giver > index && fingerprint.source === undefined) return { ...itself, act: "replace" };
   return {
@@ -105,6 +103,16 @@ function against(
     act: "none",
     differsFrom: whose(fingerprint, giver, index),
   };
+}
+
+/** Whether vectors that compare like this with the space's are in the space. */
+export function isWithin(
+  { least, isOtherLength }: Comparison,
+  { agreementMin }: Pick<Route, "agreementMin">,
+  { facts }: Pick<Target, "facts">,
+): boolean {
+  // If the gateway normalises the vectors, earlier lengths mean nothing.
+  return least >= agreementMin && !(isOtherLength && facts.normalized !== true);
 }
 
 function whose({ source }: Fingerprint, giver: number, index: number): NonNullable<Assessed["differsFrom"]> {

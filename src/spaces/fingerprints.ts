@@ -18,6 +18,8 @@ export interface Fingerprints {
   paid(space: string, paidAt: number | null): Promise<void>;
   /** Records that a second route agrees with the fingerprint. @throws GatewayError database_unavailable */
   confirm(space: string): Promise<void>;
+  /** Records that a route left the space. @throws GatewayError database_unavailable */
+  drifted(space: string, at: number): Promise<void>;
   list(): readonly Fingerprint[];
   /** @returns whether there was one */
   forget(space: string): Promise<boolean>;
@@ -34,6 +36,7 @@ export interface FingerprintRow {
   readonly paid_at: bigint | null;
   /** 0 or 1 in SQLite. */
   readonly confirmed: bigint | boolean;
+  readonly drifted_at: bigint | null;
 }
 
 /** For an id that was measured and has had no answered request since. */
@@ -47,10 +50,10 @@ export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerpr
   const { database } = store;
   const columns = "name, dimensions, vectors, provider, model, measured_at, paid_at, confirmed";
   const one = database.query<FingerprintRow, { name: string; probes: number }>(
-    `SELECT ${columns} FROM spaces WHERE name = $name AND probes = $probes`,
+    `SELECT ${columns}, drifted_at FROM spaces WHERE name = $name AND probes = $probes`,
   );
   const all = database.query<FingerprintRow, { probes: number }>(
-    `SELECT ${columns} FROM spaces WHERE probes = $probes ORDER BY name`,
+    `SELECT ${columns}, drifted_at FROM spaces WHERE probes = $probes ORDER BY name`,
   );
   const dropOutdated = database.query<unknown, { name: string; probes: number }>(
     "DELETE FROM spaces WHERE name = $name AND probes <> $probes",
@@ -72,6 +75,9 @@ export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerpr
   );
   const confirmed = database.query<unknown, { name: string }>(
     "UPDATE spaces SET confirmed = 1 WHERE name = $name",
+  );
+  const setDrifted = database.query<unknown, { name: string; at: number }>(
+    "UPDATE spaces SET drifted_at = $at WHERE name = $name",
   );
   const drop = database.query<unknown, { name: string }>("DELETE FROM spaces WHERE name = $name");
 
@@ -113,13 +119,16 @@ export function openFingerprints(store: Store, chosenMax = CHOSEN_MAX): Fingerpr
     async confirm(space) {
       await store.write(() => confirmed.run({ name: space }));
     },
+    async drifted(space, at) {
+      await store.write(() => setDrifted.run({ name: space, at }));
+    },
     list: () => store.read(() => all.all({ probes: PROBES_VERSION })).map(fingerprintIn),
     forget: (space) => store.write(() => drop.run({ name: space }).changes > 0),
   };
 }
 
 export function fingerprintIn(row: FingerprintRow): Fingerprint {
-  const { name, dimensions, vectors, provider, model, measured_at, paid_at, confirmed } = row;
+  const { name, dimensions, vectors, provider, model, measured_at, paid_at, confirmed, drifted_at } = row;
   const size = Number(dimensions);
   return {
     space: name,
@@ -130,6 +139,7 @@ export function fingerprintIn(row: FingerprintRow): Fingerprint {
     measuredAt: Number(measured_at),
     paidAt: paid_at === null ? null : Number(paid_at),
     confirmed: confirmed === true || confirmed === 1n,
+    ...(drifted_at !== null && { driftedAt: Number(drifted_at) }),
   };
 }
 

@@ -15,7 +15,7 @@ import { claimOf } from "./claims";
 import type { Fingerprints } from "./fingerprints";
 import type { Knowledge } from "./knowledge";
 import type { Measure } from "./measure";
-import { adviceFor, heldBack, notMeasured, renamed } from "./notices";
+import { adviceFor, heldBack, lastAgreed, notMeasured, renamed } from "./notices";
 import type { RouteRecords } from "./records";
 import { isSame } from "./serving";
 import type { Measured, Outcome } from "./together";
@@ -104,6 +104,7 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
     const { agrees, space, claimed } = seen;
     const { least: cosine, byKind, says } = agrees ? (claimed ?? seen.comparison) : seen.comparison;
     const outOfService = !agrees && (target !== route.targets[0] || route.onDrift === "stop");
+    const { hasAgreed, agreedAt } = standings.of(space, target);
     const { provider, model } = about(route, target);
     await records.put({
       claim: claimOf(route),
@@ -120,7 +121,8 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
     const unlike = claimed ? renamed(route.space, space, cosine, says) : says;
     const message = agrees
       ? unlike
-      : `${says}. What to do: ${adviceFor(seen, standings.of(space, target).hasAgreed)}.`;
+      : `${says}. ${agreedAt === undefined ? "" : lastAgreed(agreedAt)}What to do: ${adviceFor(seen, hasAgreed)}.`;
+    if (outOfService) await noteDrift(space, target);
     const forMs = agrees ? (everyMs ?? 0) : AGAIN_AFTER_MS;
     return { cosine, failed: false, agrees, outOfService, space, message, forMs };
   }
@@ -128,6 +130,15 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
   async function withTasks(placed: Assessed, route: Route, target: Target, over: Ending): Promise<Assessed> {
     if (!placed.agrees) return placed;
     return (await differsByTask(placed, route, target, over, byTaskParts)) ?? placed;
+  }
+
+  /** What the route answered between its last agreement and now is in the cache: nothing cached before is found again. */
+  async function noteDrift(space: string, target: Target): Promise<void> {
+    const { verdict, hasAgreed } = standings.of(space, target);
+    const fingerprint = lookUp(space);
+    if (verdict === "differs" || fingerprint === undefined) return;
+    // A route that never agreed has answered nobody.
+    if (hasAgreed || isGiver(fingerprint, target)) await fingerprints.drifted(space, outside.now());
   }
 
   return async function look(

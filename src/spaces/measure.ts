@@ -18,8 +18,8 @@ export type Measure = (
   as?: MeasuredAs,
 ) => Promise<Measurement>;
 
-/** Some of the texts, sent with a task. */
+/** Some of the texts, sent with a task where one is given. */
 export interface MeasuredAs {
   readonly texts: readonly Probe[];
-  readonly task: Task;
+  readonly task?: Task;
 }

@@ -29,6 +29,10 @@ export function adviceFor({ space, differsFrom }: Assessed, hasAgreed: boolean):
   return `if the model was changed on purpose, run 'embedgate spaces forget ${space}', and the next measurement becomes the reference; vectors stored before are in another space`;
 }
 
+/** Followed by more. */
+export const lastAgreed = (at: number) =>
+  `It last agreed at ${new Date(at).toISOString().slice(0, 19)}Z: texts that it embedded since then may need to be embedded again. `;
+
 /** @param cosine the lowest cosine @param says what probably differs from the claimed space */
 export const renamed = (claimed: string, space: string, cosine: number, says: string) =>
   `Its vectors differ from the embedding space '${claimed}' that it claims (lowest cosine ${cosine.toFixed(4)}: ${says}), so its space is called '${space}'. Set the model's 'space', or correct its name.`;

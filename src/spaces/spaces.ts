@@ -13,6 +13,7 @@ import type { Route, Target } from "../domain/request";
 import { NOTHING_TO_DO, unlessAborted } from "../domain/until";
 import { isGiver } from "./assess";
 import { tasksToCompare } from "./by-task";
+import { openChecks } from "./checks";
 import { claimOf } from "./claims";
 import { createKnowledge } from "./knowledge";
 import { about, createLook, type LookParts, shown } from "./look";
@@ -49,7 +50,7 @@ export interface Spaces {
   start(routes: readonly Route[], before?: Pick<Spaces, "agreedOn">): void;
   /** For the route and target of that name here: undefined if it was not found to agree; otherwise how and when that was measured. */
   agreedOn(next: Route, named: Named): Agreement | undefined;
-  /** Changes when a space gets another fingerprint: vectors cached before must not be found again. */
+  /** Changes when a space gets another fingerprint, or a route drifts: vectors cached before must not be found again. */
   revision(space: string): string;
   notices(): readonly SpaceNotice[];
   /** Cancels what is in flight. */
@@ -68,11 +69,15 @@ export interface Agreement {
 
 export interface SpacesParts extends LookParts {
   readonly together: Together;
+  /** Least time between two quick checks of a route. */
+  readonly checkEveryMs: number;
 }
 
 interface Looked {
   readonly route: Route;
   readonly target: Target;
+  /** A quick check found other vectors. */
+  readonly isSuspected?: boolean;
 }
 
 /** For a caller-chosen id, the time of the last payment is written at most once an hour. */
@@ -89,14 +94,19 @@ export function openSpaces(parts: SpacesParts): Spaces {
   const closed = new Ending();
   const look = createLook(knowledge, parts, closed);
 
-  async function measureTarget(route: Route, target: Target, turn: Promise<unknown>): Promise<void> {
-    const what = about(route, target);
-    const asked = together.once(what, () => {
-      const own = look(route, target, turn);
-      measuring.add(own);
-      void own.finally(() => measuring.delete(own));
-      return own;
-    });
+  /** The gateway does not end before this does. */
+  function during<Work extends Promise<unknown>>(work: Work): Work {
+    measuring.add(work);
+    void work.finally(() => measuring.delete(work));
+    return work;
+  }
+
+  async function measureTarget(
+    { route, target, isSuspected = false }: Looked,
+    turn: Promise<unknown>,
+  ): Promise<void> {
+    const what = { ...about(route, target), ...(isSuspected && { isSuspected }) };
+    const asked = together.once(what, () => during(look(route, target, turn)));
     // A gateway that shuts down does not wait for another process's measurement. Its own measurement has a row in the ledger.
     const outcome = await unlessAborted(closed, asked).catch(() => undefined);
     if (outcome) take(what, outcome);
@@ -128,6 +138,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
     const before = standing.verdict;
     standing.verdict = agrees ? "agrees" : "differs";
     standing.hasAgreed ||= agrees;
+    if (agrees) standing.agreedAt = outside.now();
     notices.delete(key);
     const told = { ...shown(what, space), cosine: cosine ?? -1, out_of_service: outOfService };
     if (!agrees) {
@@ -156,22 +167,30 @@ export function openSpaces(parts: SpacesParts): Spaces {
     const precedence = Promise.withResolvers<void>();
     const callOff = outside.alarm(PRECEDENCE_MS, precedence.resolve);
     const turns = new Map<string, Promise<unknown>>();
-    for (const { route, target } of list) {
+    for (const looked of list) {
+      const { route, target } = looked;
       const standing = standings.toChange(claims.spaceOf(route), target);
       standing.triedAt = outside.monotonic();
       const turn = turns.get(route.space) ?? Promise.resolve();
-      const one = closed.aborted ? Promise.resolve() : measureTarget(route, target, turn);
+      const one = closed.aborted ? Promise.resolve() : measureTarget(looked, turn);
       const ended = one.finally(() => {
         standing.underWay = undefined;
       });
       standing.underWay = ended;
-      measuring.add(ended);
-      void ended.finally(() => measuring.delete(ended));
+      during(ended);
       turns.set(route.space, Promise.race([Promise.all([turn, ended]), precedence.promise]));
     }
     void Promise.all(turns.values()).then(callOff);
   }
 
+  const checks = openChecks({
+    ...parts,
+    standings,
+    everyMs: everyMs !== undefined && parts.checkEveryMs < everyMs ? parts.checkEveryMs : undefined,
+    closed,
+    during,
+    suspect: (route, target) => begin([{ route, target, isSuspected: true }]),
+  });
   const hearNoMore = together.hear(take);
   const standingOf = (route: Route, target: Named) => standings.of(claims.spaceOf(route), target);
   const isContested = (route: Route) => route.targets.length > 1 || claims.areSeveral(route.space);
@@ -287,8 +306,10 @@ export function openSpaces(parts: SpacesParts): Spaces {
       const fingerprint = fingerprintOf(space);
       if (by && !served.has(space) && fingerprint === undefined) remember(served, space, by);
       if (!route.isNamed) remember(answers, space, outside.now());
-      if (fingerprint) notePaid(route, fingerprint);
-      else if (!route.isNamed) {
+      if (fingerprint) {
+        notePaid(route, fingerprint);
+        checks.answered(route, providers, fingerprint);
+      } else if (!route.isNamed) {
         const due = dueOf(route);
         if (due.length > 0 && budget()) begin(due);
         return;
@@ -313,7 +334,10 @@ export function openSpaces(parts: SpacesParts): Spaces {
       if (!isPlain || triedAt === undefined || fingerprint === undefined) return undefined;
       return { by: agreementOf(route, target, fingerprint, claims.all()), triedAt };
     },
-    revision: (space) => String(fingerprintOf(space)?.measuredAt ?? ""),
+    revision(space) {
+      const { measuredAt = "", driftedAt } = fingerprintOf(space) ?? {};
+      return driftedAt === undefined ? String(measuredAt) : `${measuredAt}.${driftedAt}`;
+    },
     notices: () => [...notices.values(), ...claims.all().flatMap(notYetConfirmed)],
     async close() {
       hearNoMore();

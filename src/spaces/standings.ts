@@ -11,6 +11,11 @@ export interface Standing {
   /** The time of the last attempt, successful or not; undefined before the first. */
   triedAt: number | undefined;
   failures: number;
+  /** Answers since the last quick check, and when that was; undefined: none yet. */
+  answers: number;
+  checkedAt: number | undefined;
+  /** When its vectors last agreed, in milliseconds since 1970; undefined: not since the start. */
+  agreedAt: number | undefined;
   /** Set while the target is being measured. */
   underWay: Promise<void> | undefined;
 }
@@ -18,6 +23,8 @@ export interface Standing {
 export interface Standings {
   of(space: string, target: Named): Readonly<Standing>;
   toChange(space: string, target: Named): Standing;
+  /** Only of a target that has been tried. */
+  known(space: string, target: Named): Standing | undefined;
   /** Forgets all results for the space's old fingerprint. */
   forget(space: string): void;
 }
@@ -27,6 +34,9 @@ const UNMEASURED: Readonly<Standing> = {
   hasAgreed: false,
   triedAt: undefined,
   failures: 0,
+  answers: 0,
+  checkedAt: undefined,
+  agreedAt: undefined,
   underWay: undefined,
 };
 
@@ -49,6 +59,7 @@ export function createStandings(): Standings {
       remember(standings, keyOf(space, target), standing);
       return standing;
     },
+    known: (space, target) => standings.get(keyOf(space, target)),
     forget(space) {
       for (const [key, standing] of standings) {
         if (!key.startsWith(`${space}\n`)) continue;

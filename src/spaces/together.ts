@@ -25,6 +25,8 @@ export interface Measured {
   readonly space: string;
   readonly provider: string;
   readonly model: string;
+  /** A check just found other vectors: an earlier agreement does not count. */
+  readonly isSuspected?: boolean;
 }
 
 export interface Together {

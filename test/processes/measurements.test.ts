@@ -32,6 +32,19 @@ test("the first that asks measures, and its result is everybody's until it is du
   expect(await measurements.ask("c", asked)).toEqual({ outcome: null });
 });
 
+test("an agreement does not count once a quick check found other vectors; what was found then does", async () => {
+  const { measurements } = opened();
+  const suspected = { ...asked, what: { ...asked.what, isSuspected: true } };
+  await measurements.ask("a", asked);
+  measurements.measured("a", { ...asked, outcome });
+  expect(await measurements.ask("b", suspected)).toEqual({ outcome: null });
+  const waiting = measurements.ask("c", suspected);
+  const found = { ...outcome, agrees: false };
+  measurements.measured("b", { ...suspected, outcome: found });
+  expect(await waiting).toEqual({ outcome: found });
+  expect(await measurements.ask("d", suspected)).toEqual({ outcome: found });
+});
+
 test("another routing file needs another measurement", async () => {
   const { measurements } = opened();
   await measurements.ask("a", asked);

@@ -18,6 +18,8 @@ export interface Vendor {
   vectorOf: ((text: string, model: string) => Float32Array) | undefined;
   /** Every list of inputs that it was sent. */
   readonly asked: string[][];
+  /** Its answer waits for this. */
+  before?: (texts: readonly string[]) => Promise<void> | undefined;
 }
 
 /** The model that the names stand for. */
@@ -44,10 +46,10 @@ models: { m: { routes: [ { provider: a }, { provider: b } ], dimensions: 8, pric
 `;
 
 export function vendors(yaml: string): Vendors {
-  const byHost = {
+  const byHost: Record<"a" | "b", Vendor> = {
     a: { vectorOf: rightModel, asked: [] },
     b: { vectorOf: rightModel, asked: [] },
-  } satisfies Record<"a" | "b", Vendor>;
+  };
   let calls = 0;
   const fetch = async (url: string, { body }: RequestInit) => {
     calls += 1;
@@ -57,6 +59,7 @@ export function vendors(yaml: string): Vendors {
     const { input, model } = JSON.parse(String(body));
     const texts: string[] = Array.isArray(input) ? input : [input];
     vendor.asked.push(texts);
+    await vendor.before?.(texts);
     const { vectorOf } = vendor;
     if (!vectorOf) return new Response("down", { status: 503 });
     const data = texts.map((text, index) => ({

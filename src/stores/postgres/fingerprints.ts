@@ -92,6 +92,9 @@ export function openPostgresFingerprints(
     async confirm(space) {
       await change(({ query }) => query("UPDATE @spaces SET confirmed = true WHERE name = $1", [space]));
     },
+    async drifted(space, at) {
+      await change(({ query }) => query("UPDATE @spaces SET drifted_at = $2 WHERE name = $1", [space, at]));
+    },
     list: () => [...byName.values()].sort((a, b) => (a.space < b.space ? -1 : 1)),
     async forget(space) {
       const was = byName.has(space);

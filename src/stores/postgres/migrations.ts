@@ -225,4 +225,27 @@ export const MIGRATIONS: readonly string[] = [
   ...BATCH_MIGRATIONS,
   ...LEASE_MIGRATIONS,
   ...SUMS_MIGRATIONS,
+  `
+  -- When a route last left the space: vectors cached before are not found any more.
+  ALTER TABLE @spaces ADD COLUMN drifted_at bigint;
+  `,
+  `
+  -- Invoices by day and model, as they were summed when the sums by time of that day were those of sums.
+  CREATE TABLE @invoice_days (
+    workspace              text NOT NULL,
+    day                    bigint NOT NULL,
+    model                  text NOT NULL,
+    sums                   text NOT NULL,
+    requests               bigint NOT NULL,
+    tokens_billed          bigint NOT NULL,
+    least_price            bigint,
+    most_price             bigint,
+    cost_pico_usd          bigint NOT NULL,
+    micro_credits          bigint NOT NULL,
+    femto_credits_rounded  bigint NOT NULL,
+    hash                   bytea NOT NULL GENERATED ALWAYS AS (@hash_of(ARRAY[workspace, model])) STORED,
+    PRIMARY KEY (day, hash)
+  );
+  CREATE INDEX invoice_days_by_workspace ON @invoice_days (workspace, day);
+  `,
 ];

@@ -3,20 +3,15 @@ import { periodAt } from "../../books/periods";
 import {
   boundsOf,
   type Change,
-  type Charged,
   changeOfGrant,
   changeOfRequests,
-  type InvoiceGroup,
-  type InvoiceLine,
-  inShares,
+  invoiceOf,
   running,
   type Statements,
-  totalOf,
 } from "../../books/statements";
 import { ALL_ROWS, DAY_OF_ROW } from "./all-rows";
+import { dayLines } from "./invoice-days";
 import type { Pool } from "./pool";
-
-const GROUP_EXPRESSIONS: Readonly<Record<InvoiceGroup, string>> = { day: DAY_OF_ROW, model: "model" };
 
 interface SpentRow {
   readonly spent_day: string;
@@ -78,33 +73,7 @@ export function openPostgresStatements(pool: Pool): Statements {
     },
     async invoice(workspace, month, by) {
       const [from, to] = boundsOf(month);
-      const part = (group: InvoiceGroup) =>
-        `${by.includes(group) ? GROUP_EXPRESSIONS[group] : "NULL::text"} AS ${group}`;
-      const found = await pool.run(({ query }) =>
-        query<
-          Charged &
-            Pick<InvoiceLine, "price"> & { readonly day: string | null; readonly model: string | null }
-        >(
-          `WITH rows AS (
-             SELECT ${part("day")}, ${part("model")}, status, tokens_billed, cost_pico_usd, micro_credits, femto_credits_rounded, price, row_count
-             FROM ${ALL_ROWS} AS every_row WHERE workspace = $1 AND started_at >= $2 AND started_at < $3)
-           SELECT * FROM (
-             SELECT day, model, coalesce(sum(row_count) FILTER (WHERE status = 200), 0)::bigint AS requests, sum(tokens_billed)::bigint AS tokens_billed,
-               CASE WHEN min(price) >= 0 AND min(price) = max(price) THEN min(price) END AS price,
-               sum(cost_pico_usd)::bigint AS cost_pico_usd, sum(micro_credits)::bigint AS micro_credits,
-               sum(femto_credits_rounded)::bigint AS femto_credits_rounded
-             FROM rows GROUP BY day, model) AS lines
-           WHERE requests > 0 OR tokens_billed > 0 OR cost_pico_usd > 0 OR micro_credits > 0
-           ORDER BY day COLLATE "C", model COLLATE "C"`,
-          [workspace, from, to],
-        ),
-      );
-      const lines = inShares(found).map(({ day, model, ...sums }) => ({
-        day: day ?? undefined,
-        model: model ?? undefined,
-        ...sums,
-      }));
-      return { lines, total: totalOf(lines) };
+      return invoiceOf(await pool.transact((connection) => dayLines(connection, workspace, from, to)), by);
     },
   };
 }
