@@ -128,6 +128,7 @@ async function sent(
         : believable;
     counted = first;
     trace?.counted(first.tokens);
+    trace?.replied(reply.model, reply.vectors[0]?.values.length);
     if (part.pieces.length >= MANY_PIECES) await outside.turn?.();
     const isPlain = isCut(reply, inputsOf(part));
     const looked = isPlain ? undefined : limitByCount(work, target, part, reply);

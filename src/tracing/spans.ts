@@ -48,6 +48,8 @@ export interface Spans {
 }
 
 const OPERATION = "embeddings";
+/** The provider that the caller asked, by the conventions; calls have the vendor. */
+const OWN_NAME = "embedgate";
 /** Names from callers are cut to this length. */
 const TEXT_MAX = 200;
 const TRACE_BYTES = 16;
@@ -81,7 +83,7 @@ export function openSpans({ settings, outside, version, process, dropped }: Span
         shutdown: async () => undefined,
       },
     ],
-  }).getTracer("embedgate", version);
+  }).getTracer(OWN_NAME, version);
   const propagator = new W3CTraceContextPropagator();
   const since = (name: string, kind: SpanKind, attributes: Attributes, within: Context) =>
     tracer.startSpan(name, { kind, attributes, startTime: outside.now() }, within);
@@ -102,6 +104,11 @@ export function openSpans({ settings, outside, version, process, dropped }: Span
       },
       answered: (status) => void span.setAttribute("http.response.status_code", status),
       counted: (tokens) => void span.setAttribute("gen_ai.usage.input_tokens", tokens),
+      replied: (model, dimensions) =>
+        void span.setAttributes({
+          ...(model !== undefined && { "gen_ai.response.model": model }),
+          ...(dimensions !== undefined && { "gen_ai.embeddings.dimension.count": dimensions }),
+        }),
       ended(error) {
         fail(span, error);
         span.end(outside.now());
@@ -152,6 +159,7 @@ export function openSpans({ settings, outside, version, process, dropped }: Span
         SpanKind.SERVER,
         {
           "gen_ai.operation.name": OPERATION,
+          "gen_ai.provider.name": OWN_NAME,
           "http.request.method": method,
           "url.path": URL.parse(url)?.pathname ?? "",
           "embedgate.request.id": requestId,
@@ -188,6 +196,7 @@ export function openSpans({ settings, outside, version, process, dropped }: Span
         SpanKind.INTERNAL,
         {
           "gen_ai.operation.name": OPERATION,
+          "gen_ai.provider.name": OWN_NAME,
           "embedgate.batch.id": id,
           "embedgate.batch.lines": lines,
           "embedgate.workspace": workspace,

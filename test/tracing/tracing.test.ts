@@ -82,7 +82,8 @@ function network() {
       if (status !== 200) return new Response("down", { status });
       return Response.json({
         object: "list",
-        model: "small-one",
+        // Without `model` where it is asked for two texts.
+        ...(input.length !== 2 && { model: "small-one-2026" }),
         data: input.map((_, index) => ({ object: "embedding", index, embedding: [0.6, 0.8] })),
         usage: { prompt_tokens: 2 * input.length, total_tokens: 2 * input.length },
       });
@@ -144,6 +145,9 @@ describe("a request's trace", () => {
       "gen_ai.operation.name": "embeddings",
       "gen_ai.provider.name": "openai",
       "gen_ai.request.model": "small-one",
+      "gen_ai.response.model": "small-one-2026",
+      "gen_ai.request.encoding_formats": { values: [{ stringValue: "float" }] },
+      "gen_ai.embeddings.dimension.count": 2,
       "gen_ai.usage.input_tokens": 2,
       "server.address": "127.0.0.1",
       "server.port": net.port,
@@ -152,7 +156,9 @@ describe("a request's trace", () => {
     });
     expect(request?.said).toMatchObject({
       "gen_ai.operation.name": "embeddings",
+      "gen_ai.provider.name": "embedgate",
       "gen_ai.request.model": "m",
+      "gen_ai.request.encoding_formats": { values: [{ stringValue: "float" }] },
       "gen_ai.usage.input_tokens": 2,
       "gen_ai.embeddings.dimension.count": 2,
       "http.request.method": "POST",
@@ -160,6 +166,21 @@ describe("a request's trace", () => {
       "http.response.status_code": 200,
       "embedgate.inputs": 1,
     });
+  });
+
+  test("says only what is known: no name of the model where the answer has none, nothing of an answer where there is none", async () => {
+    await using net = network();
+    net.providerSays.push(500);
+    await traced(net, (open) => open.post({ model: "m", input: ["a", "b"] }));
+    const [failed, call] = net.spans();
+    expect(failed?.said["error.type"]).toBe("unavailable");
+    expect(Object.keys(call?.said ?? {})).not.toContain("gen_ai.response.model");
+    for (const name of [
+      "gen_ai.response.model",
+      "gen_ai.embeddings.dimension.count",
+      "gen_ai.usage.input_tokens",
+    ])
+      expect(Object.keys(failed?.said ?? {})).not.toContain(name);
   });
 
   test("continues the caller's trace, and is passed to the provider, with the caller's tracestate", async () => {
