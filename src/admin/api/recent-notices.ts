@@ -28,8 +28,11 @@ const RECENT_MINUTES = 10;
 /** The last hour is compared with the day before it. */
 const USUAL_HOURS = 24;
 
-/** Least number of answers and failures for a notice; fewer may be chance. */
+/** Least number of answers and failures for a notice; fewer may be chance. In one minute alone there must be more. */
 const ANSWERS_MIN = 5;
+const ANSWERS_OF_A_MINUTE_MIN = 10;
+/** What changed just now is not in the middle of ten minutes yet: the last minutes are looked at by themselves too. */
+const LAST_MINUTES = 2;
 const SLOWER_TIMES = 3;
 const SLOWER_MS_MIN = 250;
 /** Used if there is no day before to compare with. */
@@ -75,27 +78,26 @@ const told = ({ groups }: SeriesFound) => groups.filter(({ isRest }) => !isRest)
 const sameOf = (series: SeriesFound, { names }: Group) =>
   told(series).find((one) => one.names.every((name, i) => name === names[i]));
 
-function ofRoute({ names, total, errors }: Group, usual: Group | undefined): RecentNotice[] {
+function ofRoute({ names, total, errors, points }: Group, usual: Group | undefined): RecentNotice[] {
   const [model = "", provider = ""] = names;
   // Answered from the cache, or refused: says nothing of a provider.
   if (provider === "") return [];
   const about = { model, provider, space: null, workspace: null };
   const found: RecentNotice[] = [];
   const answers = Number(total.requests - total.failed);
-  const { p50_ms: ms } = total;
   const before = usual?.total.p50_ms ?? null;
-  if (ms !== null && answers >= ANSWERS_MIN) {
-    const isSlow =
-      before === null ? ms >= SLOW_MS : ms >= before * SLOWER_TIMES && ms - before >= SLOWER_MS_MIN;
-    if (isSlow)
-      found.push({
-        ...about,
-        kind: "slow",
-        severity: "warning",
-        message: `'${provider}' is slow for ${model}: half of its answers take longer than ${words(ms)} in the last ${RECENT_MINUTES} minutes${before === null ? "" : `, ${words(before)} before`}. Put another provider before it in the model's routes, or set hedge_after_ms.`,
-        command: `embedgate requests list --model ${quoted(model)} --provider ${quoted(provider)}`,
-      });
-  }
+  const ofAll = answers >= ANSWERS_MIN ? total.p50_ms : null;
+  const ofLast = lastMinute(points);
+  const isSlowNow = ofAll === null || !isSlow(ofAll, before);
+  const ms = isSlowNow ? ofLast : ofAll;
+  if (ms !== null && isSlow(ms, isSlowNow ? (before ?? minutesBefore(points)) : before))
+    found.push({
+      ...about,
+      kind: "slow",
+      severity: "warning",
+      message: `'${provider}' is slow for ${model}: half of its answers take longer than ${words(ms)} in the last ${isSlowNow ? "minute" : `${RECENT_MINUTES} minutes`}${before === null ? "" : `, ${words(before)} before`}. Put another provider before it in the model's routes, or set hedge_after_ms.`,
+      command: `embedgate requests list --model ${quoted(model)} --provider ${quoted(provider)}`,
+    });
   const failures = errors
     .filter(({ status }) => status >= 500)
     .reduce((sum, { requests }) => sum + requests, 0);
@@ -110,6 +112,25 @@ function ofRoute({ names, total, errors }: Group, usual: Group | undefined): Rec
   return found;
 }
 
+const isSlow = (ms: number, before: number | null) =>
+  before === null ? ms >= SLOW_MS : ms >= before * SLOWER_TIMES && ms - before >= SLOWER_MS_MIN;
+
+const hasAnswers = ({ requests, failed }: Group["total"], least: number) =>
+  requests - failed >= BigInt(least);
+
+/** Half of the answers of the latest minute that has enough of them were faster. */
+const lastMinute = (points: Group["points"]): number | null =>
+  points.slice(-LAST_MINUTES).findLast((minute) => hasAnswers(minute, ANSWERS_OF_A_MINUTE_MIN))?.p50_ms ??
+  null;
+
+/** The same of the fastest minute before those, where there is no day before to compare with. */
+function minutesBefore(points: Group["points"]): number | null {
+  const earlier = points
+    .slice(0, -LAST_MINUTES)
+    .flatMap((minute) => (hasAnswers(minute, ANSWERS_MIN) ? (minute.p50_ms ?? []) : []));
+  return earlier.length === 0 ? null : Math.min(...earlier);
+}
+
 const words = (ms: number) => (ms >= 1_000 ? `${(ms / 1_000).toFixed(1)} s` : `${Math.round(ms)} ms`);
 
 /** The most severe notice of a workspace. */
@@ -120,8 +141,8 @@ async function ofSpending(
 ): Promise<RecentNotice | undefined> {
   const defaults = config().workspaceDefaults;
   const now = outside.now();
-  const perHour = (recent.total.cost_pico_usd * 60n) / BigInt(RECENT_MINUTES);
-  const creditsPerHour = (recent.total.micro_credits * 60n) / BigInt(RECENT_MINUTES);
+  const perHour = speedOf(recent, "cost_pico_usd");
+  const creditsPerHour = speedOf(recent, "micro_credits");
   const usualPerHour = (usual?.total.cost_pico_usd ?? 0n) / BigInt(USUAL_HOURS);
   const notice = (severity: "error" | "warning", message: string, command: string): RecentNotice => ({
     kind: "spending",
@@ -179,6 +200,14 @@ async function ofSpending(
   if (grew !== "" && perHour >= SPENDING_PICO_USD_MIN)
     return notice("warning", `${speed}.`, `embedgate workspaces set ${quoted(name)} --cap-usd-per-day 10`);
   return undefined;
+}
+
+/** An hour's amount at the speed of all minutes, or of the last ones where that is more. */
+function speedOf({ total, points }: Group, name: "cost_pico_usd" | "micro_credits"): bigint {
+  const all = (total[name] * 60n) / BigInt(RECENT_MINUTES);
+  const last = points.slice(-LAST_MINUTES).reduce((sum, point) => sum + point[name], 0n);
+  const lately = (last * 60n) / BigInt(LAST_MINUTES);
+  return lately > all ? lately : all;
 }
 
 const refusals = (requests: number) =>

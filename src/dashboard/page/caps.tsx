@@ -26,6 +26,8 @@ const HOUR_MS = 3_600_000;
 /** Of the last hours, for what ends with the day; and for what lasts longer. */
 const SHORT_HOURS = 3;
 const LONG_HOURS = 24;
+/** Of the hour that has begun. */
+const LAST_MS_MIN = 600_000;
 const FAR_MS = 90 * 24 * HOUR_MS;
 
 export function Caps() {
@@ -93,11 +95,18 @@ function limitsOf(workspace: Workspace, series: AdminSeries): Limit[] {
   const points = series.groups.find(({ names }) => names.workspace === name)?.points ?? {};
   const perHour = (column: "cost_usd" | "credits", hours: number) =>
     (points[column] ?? []).slice(-hours).reduce<number>((sum, value) => sum + (value ?? 0), 0) / hours;
+  /** At the speed of now, where that is more, as in the notices of the first page. */
+  const fastest = (column: "cost_usd" | "credits") => {
+    const [before = 0, last = 0] = (points[column] ?? []).slice(-2);
+    const elapsed = Math.max(LAST_MS_MIN, now() % HOUR_MS);
+    const hours = column === "credits" ? LONG_HOURS : SHORT_HOURS;
+    return Math.max(perHour(column, hours), before ?? 0, ((last ?? 0) * HOUR_MS) / elapsed);
+  };
   const found: Limit[] = [];
   const cap = (setting: string, what: string, spent: string, ends: string, hours: number) => {
     const value = settings[setting]?.value;
     if (typeof value !== "number") return;
-    const rate = perHour("cost_usd", hours);
+    const rate = hours === SHORT_HOURS ? fastest("cost_usd") : perHour("cost_usd", hours);
     const left = rate > 0 ? ((value - Number(spent)) / rate) * HOUR_MS : Number.POSITIVE_INFINITY;
     found.push({
       workspace: name,
@@ -112,7 +121,7 @@ function limitsOf(workspace: Workspace, series: AdminSeries): Limit[] {
   cap("cap_usd_per_day", "cap a day", spent_today_usd, day_ends_at, SHORT_HOURS);
   cap("cap_usd_per_month", "cap a month", spent_this_month_usd, month_ends_at, LONG_HOURS);
   if (workspace.credits !== null) {
-    const rate = perHour("credits", LONG_HOURS);
+    const rate = fastest("credits");
     const value = Number(workspace.credits);
     found.push({
       workspace: name,

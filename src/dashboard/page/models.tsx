@@ -87,8 +87,8 @@ function List({ models }: { readonly models: readonly Model[] }) {
         {
           head: "USD per 1 M",
           isNumber: true,
-          cell: ({ price_usd_per_million_tokens: price }) =>
-            price === null ? <span class="quiet">unpriced</span> : price,
+          cell: ({ price_usd_per_million_tokens: price, alias_of }) =>
+            price ?? <span class="quiet">{alias_of === null ? "unpriced" : "–"}</span>,
         },
         { head: "Embedding space", isWide: true, cell: (model) => <Space model={model} /> },
         { head: "Nearest spaces", isDesk: true, cell: (model) => <Neighbours model={model} /> },
@@ -127,13 +127,13 @@ function Sizes({ model: { dimensions, dimensions_allowed } }: { readonly model: 
   );
 }
 
-const Space = ({ model: { space, space_is_verified } }: { readonly model: Model }) =>
+const Space = ({ model: { space, space_is_verified, alias_of } }: { readonly model: Model }) =>
   space === null ? (
-    <span class="quiet">not measured</span>
+    <span class="quiet">{alias_of === null ? "not measured" : "–"}</span>
   ) : (
     <span class="two">
       {space}
-      <small>{space_is_verified ? "measured, routes agree" : "one route alone has said so"}</small>
+      <small>{space_is_verified ? "measured" : "one route alone has said so"}</small>
     </span>
   );
 

@@ -28,6 +28,8 @@ interface Properties {
 }
 
 const HEIGHT = 150;
+/** So that lines are told apart without colours too; the legend has the same (figures.css). */
+const DASHES = [[], [6, 3], [2, 3], [10, 3, 2, 3]];
 export const COLOURS = ["--one", "--two", "--three", "--four", "--five", "--six"] as const;
 
 export function Plot({ title, times, lines, say, total }: Properties) {
@@ -148,8 +150,9 @@ function options(width: number, lines: readonly Line[], say: (value: number) => 
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.05 : 1] } },
     series: [
       {},
-      ...lines.map(({ colour }) => ({
+      ...lines.map(({ colour }, i) => ({
         stroke: styleOf(colour),
+        dash: DASHES[i] ?? [],
         width: 1.5,
         points: { show: false },
         // Connects points across minutes without answers: a single point would not be visible.

@@ -164,7 +164,7 @@ function RequestTable({ rows, csv }: { readonly rows: readonly Request[]; readon
           head: "Model",
           cell: ({ model, workspace }) => (
             <span class="two">
-              <span class="cut">{model}</span>
+              <span class="cut">{model || "–"}</span>
               <small class="narrow">{workspaceName(workspace)}</small>
             </span>
           ),

@@ -5,7 +5,7 @@ import type { AdminSeries } from "../../admin/api/series";
 import { addressOf } from "./api";
 import { linkTo } from "./place";
 import { RANGES, type Range } from "./ranges";
-import { count, dayAndClock, duration, milliseconds, share } from "./say";
+import { dayAndClock, duration, milliseconds, rate, share } from "./say";
 import { Spark } from "./spark";
 import { Table } from "./table";
 
@@ -68,7 +68,7 @@ export function RouteTable({
           head: "A minute",
           isNumber: true,
           isDesk: true,
-          cell: ({ group }) => (group ? count(group.total.requests / minutes) : "0"),
+          cell: ({ group }) => rate((group?.total.requests ?? 0) / minutes),
         },
         {
           head: "p50",

@@ -10,6 +10,10 @@ export function count(value: number): string {
   return value.toLocaleString("en-US", { maximumFractionDigits: size < 10 ? 2 : 0 });
 }
 
+/** Of requests a minute: one digit after the point for all. */
+export const rate = (value: number) =>
+  value >= 1e4 ? count(value) : value > 0 && value < 0.05 ? "< 0.1" : value.toFixed(1);
+
 const digits = (value: number) => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(1));
 
 /** @param amount a decimal number as text, or a number of a chart */

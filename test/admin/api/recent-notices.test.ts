@@ -61,6 +61,51 @@ test("requests that fail at a provider are reported, even before its circuit bre
   expect((await noticesOf(open)).filter(({ kind }) => RECENT.includes(kind))).toEqual([]);
 });
 
+test("what changes after minutes of ordinary traffic is named within a minute: a slow provider, and how fast a workspace spends now", async () => {
+  let now = Date.UTC(2027, 0, 15, 20, 9);
+  let takesMs = 40;
+  const fetch = async (_: string, { body }: RequestInit) => {
+    const { input }: { input: string[] } = JSON.parse(String(body));
+    now += takesMs;
+    const data = input.map((_text, index) => ({ index, embedding: [0.6, 0.8] }));
+    return Response.json({ data, usage: { prompt_tokens: 20, total_tokens: 20 } });
+  };
+  await using open = await openGateway({
+    yaml: `providers: { eu: { plugin: openai, base_url: "http://eu/v1" } }
+models: { m: { dimensions: 2, price: 1000, uncounted: send, routes: [ { provider: eu } ] } }
+auth: { mode: open }
+space_probe: false
+workspace_defaults: { cap_usd_per_day: 200 }
+`,
+    outside: { now: () => Math.floor(now), monotonic: () => now, fetch },
+  });
+  let count = 0;
+  const minute = async (requests: number) => {
+    const ends = now - (now % 60_000) + 60_000;
+    for (let i = 0; i < requests; i++)
+      expect(
+        (await open.post({ model: "m", input: `some words of a text that is number ${count++}` })).status,
+      ).toBe(200);
+    now = Math.max(now, ends);
+  };
+  for (let i = 0; i < 9; i++) await minute(20);
+  expect((await noticesOf(open)).filter(({ kind }) => RECENT.includes(kind))).toEqual([]);
+  takesMs = 1_000;
+  await minute(50);
+  const [slow, spending] = (await noticesOf(open))
+    .filter(({ kind }) => RECENT.includes(kind))
+    .sort((a, b) => (a.kind < b.kind ? -1 : 1));
+  expect(slow?.message).toMatch(
+    /^'eu' is slow for m: half of its answers take longer than 8\d\d ms in the last minute/,
+  );
+  expect(spending).toBeUndefined();
+  takesMs = 1;
+  await minute(400);
+  const found = (await noticesOf(open)).find(({ kind }) => kind === "spending");
+  // At the speed of the last two minutes. At that of all ten it would be in two hours and a half.
+  expect(found?.message).toMatch(/it reaches its cap of \$200 a day in 4\d minutes\./);
+});
+
 test("a workspace whose requests are refused for lack of credit is an error", async () => {
   await using open = await openGateway({ yaml: OPEN });
   await open.gateway.workspaces.ensure("default");
