@@ -22,7 +22,7 @@ const Notice = Type.Object({
     ],
     {
       description:
-        "space: a route's vectors, or what is known of them. circuit_open: a provider failed several times in a row. not_configured: a provider's variables are not set. end_of_life: a model's provider ends it. slow, failing: of the last ten minutes, against the day before. spending: a workspace spends far more than it did, or soon all that it may.",
+        "space: a route's vectors, or what is known of them. circuit_open: a provider failed several times in a row. not_configured: a provider's variables are not set. end_of_life: a model's provider ends it. slow, failing: of the last ten minutes, or the last one alone, against the day before. spending: a workspace spends far more than it did, or soon all that it may.",
     },
   ),
   severity: Type.Union([Type.Literal("error"), Type.Literal("warning")], {
