@@ -1,14 +1,12 @@
 /**
  * Every figure that the dashboard's pages ask for, and each CSV, against the ledger's rows: by each group, with each filter, in each unit of time,
- * in workspaces' own time zones. Then the figures as the pages show them, in a real Chromium.
+ * and in workspaces' own time zones.
  */
 import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import type { Browser } from "playwright-core";
 import { OWN_WORKSPACE } from "../../src/books/ledger";
 import { creditsOf, usdOf } from "../../src/books/money";
-import { CHROMIUM, DESK, launch, type Shown, show } from "./browser";
 import { openWorld, type World } from "./world";
 
 type Value = string | number | bigint | null;
@@ -294,106 +292,6 @@ describe("money", () => {
       );
       const clock = new Date(ends).toLocaleTimeString("en-GB", { timeZone: zone });
       expect([zone, clock, said.spent_today_usd]).toEqual([zone, "00:00:00", usdOf(BigInt(own?.cost ?? 0))]);
-    }
-  });
-});
-
-describe.skipIf(CHROMIUM === undefined)("as the pages show them", () => {
-  let browser: Browser;
-  let shown: Shown;
-  beforeAll(async () => {
-    browser = await launch();
-    shown = await show(browser, world.url, DESK, world.adminKey);
-  });
-  afterAll(() => browser.close());
-
-  /** Exact amounts are the cells' titles. */
-  const cells = (region: string | RegExp) =>
-    shown.page
-      .getByRole("region", { name: region })
-      .first()
-      .getByRole("row")
-      .evaluateAll((rows) =>
-        rows.slice(1).map((row) => ({
-          name: row.querySelector("th")?.textContent ?? "",
-          amounts: [...row.querySelectorAll("[title$=USD]")].map((cell) => cell.getAttribute("title") ?? ""),
-        })),
-      );
-  const costs = (column: string, since: number, workspaces = "<> ''") =>
-    Object.fromEntries(
-      rowsOf(
-        `SELECT ${column} AS name, sum(cost_pico_usd) AS cost FROM ledger WHERE started_at >= ? AND workspace ${workspaces} GROUP BY 1`,
-        [since],
-      ).map(({ name, cost }) => [String(name), `${usdOf(BigInt(cost ?? 0))} USD`]),
-    );
-
-  /** Until the page has drawn what was answered last. */
-  async function untilDrawn(judge: () => Promise<void>): Promise<void> {
-    for (let frames = 0; ; frames++) {
-      try {
-        return await judge();
-      } catch (thrown) {
-        if (frames > 600) throw thrown;
-        await shown.page.evaluate(() => new Promise(requestAnimationFrame));
-      }
-    }
-  }
-
-  test("on the first page, for each range", async () => {
-    let since = 0;
-    shown.page.on("response", async (response) => {
-      if (response.url().includes("by=workspace&")) since = Date.parse(Object(await response.json()).since);
-    });
-    for (const [range, ms] of [
-      ["hour", 3_600_000],
-      ["day", 86_400_000],
-      ["week", 604_800_000],
-    ] as const) {
-      await shown.goTo(`#/well?range=${range}`, /need|well|look/);
-      await untilDrawn(async () => {
-        expect(Math.abs(Date.now() - ms - since)).toBeLessThanOrEqual(3_600_000);
-        const found = Object.fromEntries(
-          (await cells("Workspaces")).map(({ name, amounts }) => [name, amounts[0]]),
-        );
-        expect(found).toEqual(costs("workspace", since, "<> 'embedgate'"));
-        const [all] = rowsOf(
-          `SELECT sum(cost_pico_usd) AS cost, sum(coalesce(refusals, 1)) AS requests FROM ledger WHERE started_at >= ? AND workspace <> 'embedgate'`,
-          [since],
-        );
-        const headline = shown.page.locator(".headline .facts");
-        expect(await headline.locator("[title$=USD]").first().getAttribute("title")).toBe(
-          `${usdOf(BigInt(all?.cost ?? 0))} USD`,
-        );
-        const failed = rowsOf(
-          "SELECT count(*) AS count FROM ledger WHERE started_at >= ? AND status <> 200 AND workspace <> 'embedgate'",
-          [since],
-        );
-        const told = await shown.page
-          .getByRole("region", { name: "What failed" })
-          .getByRole("row")
-          .evaluateAll((rows) =>
-            rows
-              .slice(1)
-              .reduce((sum, row) => sum + Number(row.lastElementChild?.textContent?.replaceAll(",", "")), 0),
-          );
-        expect(told).toBe(Number(failed[0]?.count));
-      });
-    }
-  });
-
-  test("on the money page, by each group", async () => {
-    for (const [by, column] of [
-      ["workspace", "iif(workspace = 'embedgate', 'embedgate (its own probes)', workspace)"],
-      ["model", "model"],
-      ["metadata", "coalesce(metadata ->> '$.team', 'none')"],
-    ] as const) {
-      await shown.goTo(`#/money?by=${by}`, "Money");
-      await untilDrawn(async () => {
-        const found = Object.fromEntries(
-          (await cells("This month (UTC)")).map(({ name, amounts }) => [name, amounts[0]]),
-        );
-        expect(found).toEqual(costs(column, monthStart()));
-      });
     }
   });
 });
