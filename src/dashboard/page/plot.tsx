@@ -154,7 +154,12 @@ function options(width: number, lines: readonly Line[], say: (value: number) => 
         stroke: styleOf(colour),
         dash: DASHES[i] ?? [],
         width: 1.5,
-        points: { show: false },
+        // One point alone has no line to it.
+        points: {
+          size: 5,
+          show: ({ data }: UPlot, of: number) =>
+            Array.from(data[of] ?? []).filter((value) => value != null).length === 1,
+        },
         // Connects points across minutes without answers: a single point would not be visible.
         spanGaps: true,
       })),

@@ -91,7 +91,7 @@ function Headline({
         {total ? (
           <p class="facts">
             <span>
-              <b>{count(total.requests)}</b> requests
+              <b>{count(total.requests)}</b> {total.requests === 1 ? "request" : "requests"}
             </span>
             <span>
               <b>{share(total.failed, total.requests)}</b> failed
