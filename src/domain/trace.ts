@@ -69,9 +69,8 @@ export interface CallTrace {
   /** @returns headers with which the server continues this trace */
   sentTo(url: string): Readonly<Record<string, string>>;
   answered(status: number): void;
-  counted(tokens: number): void;
   /** @param model the reply's name for it; undefined if it has none @param dimensions of its vectors; undefined if there are none */
-  replied(model: string | undefined, dimensions: number | undefined): void;
+  replied(tokens: number, model: string | undefined, dimensions: number | undefined): void;
   /** @param error the kind of failure; undefined if there is none */
   ended(error?: string): void;
 }

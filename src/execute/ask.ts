@@ -2,7 +2,6 @@
  * Makes one call to one target: it waits for its turn, has a time limit, and its reply is counted and checked. The outcome goes into the target's health.
  * attempts.ts decides whether to call again after a failure.
  */
-
 import { abortSignalOf, Ending, type EndSignal } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
 import type { BegunCall, Outcome } from "../domain/health";
@@ -127,8 +126,7 @@ async function sent(
         ? await withOwnCount(believable, first, work, target, part)
         : believable;
     counted = first;
-    trace?.counted(first.tokens);
-    trace?.replied(reply.model, reply.vectors[0]?.values.length);
+    trace?.replied(first.tokens, reply.model, reply.vectors[0]?.values.length);
     if (part.pieces.length >= MANY_PIECES) await outside.turn?.();
     const isPlain = isCut(reply, inputsOf(part));
     const looked = isPlain ? undefined : limitByCount(work, target, part, reply);

@@ -3,6 +3,7 @@
  */
 import { GatewayError } from "../domain/errors";
 import { inHeader } from "../domain/header-values";
+import type { Route } from "../domain/request";
 
 /** Prefix of a space's name while only a later route has defined it; a prefix, so that the last @ is followed by the dimensions. */
 export const UNVERIFIED = "unverified:";
@@ -37,4 +38,14 @@ export const measuredAnew = (id: string) =>
     {
       retryAfterMs: 1_000,
     },
+  );
+
+/** The `Retry-After` while a space is measured. */
+const MEASURE_AGAIN_MS = 10_000;
+
+export const notMeasuredYet = ({ id }: Pick<Route, "id">) =>
+  new GatewayError(
+    "rate_limited",
+    `That provider's '${id.slice(0, 200)}' has not been measured yet, and too many new model ids were requested in a minute. Retry in a minute, or do not force a provider.`,
+    { retryAfterMs: MEASURE_AGAIN_MS },
   );

@@ -18,6 +18,7 @@ import { claimOf } from "./claims";
 import { createKnowledge } from "./knowledge";
 import { about, createLook, type LookParts, shown } from "./look";
 import { notUsedYet, provisional, type SpaceNotice } from "./notices";
+import { notMeasuredYet } from "./pin";
 import { isSame, isVerified, mayServe } from "./serving";
 import { isDue, type Named, remember } from "./standings";
 import type { Measured, Outcome, Together } from "./together";
@@ -389,16 +390,6 @@ function agreementOf(
   const tasks = tasksToCompare(route, target, models);
   return JSON.stringify([space, agreementMin, measuredAt, provider.configuration?.(model), facts, tasks]);
 }
-
-/** The `Retry-After` while a space is measured. */
-const MEASURE_AGAIN_MS = 10_000;
-
-const notMeasuredYet = ({ id }: Route) =>
-  new GatewayError(
-    "rate_limited",
-    `That provider's '${id.slice(0, 200)}' has not been measured yet, and too many new model ids were requested in a minute. Retry in a minute, or do not force a provider.`,
-    { retryAfterMs: MEASURE_AGAIN_MS },
-  );
 
 /** The built-in model, as the only route, cannot change unnoticed. */
 const isOwn = ({ targets }: Route) => targets.length === 1 && targets[0].provider.isBuiltIn;

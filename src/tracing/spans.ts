@@ -103,9 +103,9 @@ export function openSpans({ settings, outside, version, process, dropped }: Span
         return headers;
       },
       answered: (status) => void span.setAttribute("http.response.status_code", status),
-      counted: (tokens) => void span.setAttribute("gen_ai.usage.input_tokens", tokens),
-      replied: (model, dimensions) =>
+      replied: (tokens, model, dimensions) =>
         void span.setAttributes({
+          "gen_ai.usage.input_tokens": tokens,
           ...(model !== undefined && { "gen_ai.response.model": model }),
           ...(dimensions !== undefined && { "gen_ai.embeddings.dimension.count": dimensions }),
         }),
