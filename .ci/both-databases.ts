@@ -59,6 +59,8 @@ export const ON_ONE: Readonly<Record<string, string>> = {
   "test/commands/plugin-test.test.ts": NONE,
   "test/commands/service/files.test.ts": NONE,
   "test/commands/service/steps.test.ts": NONE,
+  "test/dashboard/sums.test.ts":
+    "reads the ledger as SQLite keeps it; test/stores/sums.test.ts has sums on both",
   "test/db/backup.test.ts": ITS_FILE,
   "test/db/disk-full.test.ts": ITS_FILE,
   "test/db/log-keeper.test.ts": ITS_FILE,
@@ -76,6 +78,7 @@ export const ON_ONE: Readonly<Record<string, string>> = {
   "test/sim/sim.test.ts":
     "breaks SQLite's disk; test/sim/machines.test.ts draws the same requests on a simulated PostgreSQL",
   "test/stores/drills.test.ts": SERVER,
+  "test/stores/invoices.test.ts": "judges both in the first run",
   "test/stores/leases.test.ts": SERVER,
   "test/stores/move.test.ts": "moves from one to the other",
   "test/stores/postgres.test.ts": SERVER,
