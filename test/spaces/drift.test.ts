@@ -3,6 +3,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import type { OpenGateway } from "../gateway";
+import { ON_POSTGRES } from "../stores/on-postgres";
 import { LONE, lastingYaml, otherModel, rightModel, TWO, type Vendor, vendors } from "./vendors";
 
 const CHECK = ["no.", "caf\u00e9", "世界", "3.14159"];
@@ -111,10 +112,9 @@ describe("a model that is changed while it serves", () => {
     const { open } = clocked(yaml);
     await using again = await open();
     const sent = await again.post({ model: "m", input: "hello" });
-    expect([sent.headers.get("x-embedgate-cache"), firstVector(sent)]).toEqual([
-      "hit=1, miss=0",
-      [...rightModel("hello")],
-    ]);
+    // Beside a server's database there is no cache on disk.
+    expect(sent.headers.get("x-embedgate-cache")).toBe(ON_POSTGRES ? "hit=0, miss=1" : "hit=1, miss=0");
+    expect(firstVector(sent)).toEqual([...rightModel("hello")]);
   });
 
   test("answers no request that it was asked for before it was noticed, if the answer comes after", async () => {
