@@ -2,6 +2,8 @@
  * One machine of several on one database: its gateway is opened, paused, resumed, killed, restarted; and ends when it finds itself fenced.
  * Whatever else can happen to a machine is a method here; the scenario decides when (run.ts).
  */
+// Read before the simulated clock runs: a gateway imports it on demand, which takes real time.
+import "../../../src/stores/postgres/open";
 import { join } from "node:path";
 import type { GatewayConfig } from "../../../src/config/gateway-config";
 import type { Outside } from "../../../src/domain/outside";
