@@ -138,7 +138,7 @@ export function beginJointCall(
     });
   }
 
-  /** Counts an answer, also for requests that have stopped waiting. What a cut test or the gateway's own count adds comes later. */
+  /** Counts an answer, also for requests that have stopped waiting. The tokens of a cut test, and what the own count adds, are counted later. */
   function count(counted: Count): void {
     const isAnswer = !isEnded;
     isEnded = true;
