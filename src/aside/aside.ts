@@ -25,8 +25,8 @@ export interface Aside {
     handed?: readonly ArrayBuffer[],
     signal?: EndSignal,
   ): Promise<Answer<Name>>;
-  /** Resolves in the next turn of the event loop, for pauses in work that runs on this thread. */
-  turn(): Promise<void>;
+  /** Resolves when the next slice of work on this thread may run: in a later turn of the event loop. */
+  slice(): Promise<void>;
   /** Ends the Workers. Unfinished jobs are rejected. */
   close(): void;
 }
@@ -48,8 +48,11 @@ interface Task {
  * @param outside `threads`: how many Workers there may be; 0: jobs run on this thread, each in a turn of the event loop
  * @param address the file that the Workers run
  */
-export function openAside(outside: Pick<Outside, "threads" | "turn" | "log">, address = WORKER): Aside {
-  const { threads = 0 } = outside;
+export function openAside(
+  outside: Pick<Outside, "threads" | "turn" | "slice" | "log">,
+  address = WORKER,
+): Aside {
+  const { threads = 0, turn, slice = turn } = outside;
   const workers = new Map<Worker, Map<number, Task>>();
   const line: Task[] = [];
   let lastId = 0;
@@ -153,7 +156,7 @@ export function openAside(outside: Pick<Outside, "threads" | "turn" | "log">, ad
         throw broken(String(thrown));
       }
     },
-    turn: async () => outside.turn?.(),
+    slice: async () => slice?.(),
     close() {
       isClosed = true;
       const tasks = [...line, ...[...workers.values()].flatMap((own) => [...own.values()])];

@@ -45,12 +45,16 @@ export interface Boarding {
 type Outcome = { readonly entry: CacheEntry } | { readonly error: GatewayError } | "left";
 
 interface Flight {
-  /** Never rejects, because nobody may be listening. */
-  readonly outcome: Promise<Outcome>;
-  readonly end: (outcome: Outcome) => void;
   /** The workspace of the leader. */
   readonly workspace: string;
-  joined: boolean;
+  /** Made for the first request that joins: hardly any does. Never rejects, because nobody may be listening. */
+  joined: PromiseWithResolvers<Outcome> | undefined;
+}
+
+/** Another request's flight, as who joins it sees it. */
+interface Joined {
+  readonly outcome: Promise<Outcome>;
+  readonly workspace: string;
 }
 
 export function openFlights(): Flights {
@@ -58,17 +62,16 @@ export function openFlights(): Flights {
 
   function board(keys: readonly CacheKey[], workspace: string): Boarding {
     const own = new Map<CacheKey, Flight>();
-    const joined = new Map<CacheKey, Flight>();
+    const joined = new Map<CacheKey, Joined>();
     for (const key of keys) {
       if (own.has(key)) continue;
       const before = inTheAir.get(key);
       if (before) {
-        before.joined = true;
-        joined.set(key, before);
+        before.joined ??= Promise.withResolvers<Outcome>();
+        joined.set(key, { outcome: before.joined.promise, workspace: before.workspace });
         continue;
       }
-      const { promise: outcome, resolve: end } = Promise.withResolvers<Outcome>();
-      const flight = { outcome, end, workspace, joined: false };
+      const flight: Flight = { workspace, joined: undefined };
       own.set(key, flight);
       inTheAir.set(key, flight);
     }
@@ -76,7 +79,7 @@ export function openFlights(): Flights {
     function finish(key: CacheKey, flight: Flight, outcome: Outcome): void {
       own.delete(key);
       inTheAir.delete(key);
-      flight.end(outcome);
+      flight.joined?.resolve(outcome);
     }
 
     return {
@@ -97,13 +100,13 @@ export function openFlights(): Flights {
         const landed = new Map<CacheKey, CacheEntry>();
         const all = async () => {
           await Promise.all(
-            [...joined].map(async ([key, flight]) => {
-              const outcome = await flight.outcome;
+            [...joined].map(async ([key, { outcome: landing, workspace: leader }]) => {
+              const outcome = await landing;
               if (outcome === "left") return;
               if ("error" in outcome) {
                 if (failures === "left") return;
                 // The first failure ends the wait: the request has failed, whatever happens to its other inputs.
-                throw flight.workspace === workspace ? outcome.error : outcome.error.withoutWords();
+                throw leader === workspace ? outcome.error : outcome.error.withoutWords();
               }
               landed.set(key, copyOf(outcome.entry));
             }),

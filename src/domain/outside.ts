@@ -17,6 +17,11 @@ export interface Outside {
   readonly alarm: (ms: number, ring: () => void) => () => void;
   /** Resolves at the end of this turn of the event loop. Left out: at once. */
   readonly turn?: () => Promise<void>;
+  /**
+   * For work in slices: resolves when the next slice may run. Each turn of the event loop lets one waiter continue, so that several large
+   * requests delay the others no longer than one does. Left out: same as `turn`.
+   */
+  readonly slice?: () => Promise<void>;
   /** Resolves once the event loop has polled the network; left out: same as `turn`. */
   readonly polled?: () => Promise<void>;
   /** How many Workers may do work that would block the event loop. Left out: none, and that work is done in turns. */

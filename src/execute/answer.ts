@@ -35,8 +35,8 @@ async function begun(work: Work, part: Part, history?: History, first?: Chosen):
   try {
     const outcome = await attempts(work, part, history, first);
     if (outcome.kind === "answered") {
-      work.take(outcome.answered, outcome.target);
-      return [];
+      const taking = work.take(outcome.answered, outcome.target);
+      return taking ? [taking] : [];
     }
     if (outcome.kind === "carved anew") {
       const { parts, history: before, inTurn } = outcome;

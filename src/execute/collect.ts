@@ -6,18 +6,22 @@
 import { sharesOf } from "../cache/apportion";
 import { GatewayError } from "../domain/errors";
 import type { Answered, Embedded, Piece, Plan } from "../domain/request";
+import { inSlices, type Slicing } from "../domain/slices";
 import { lengthOf } from "./assemble";
 
 export interface Collection {
   /**
-   * Adds a part's answer.
-   * @returns the inputs that this answer completes, by their index in the request
+   * Adds a part's answer, a large one in slices.
+   * @param take is given the inputs that are complete now, by their index in the request
+   * @returns undefined if all was done at once
    * @throws GatewayError internal for a piece that is not in the plan or arrives twice: a bug of ours that must not become a wrong vector
    */
-  add(answered: Answered): ReadonlyMap<number, Embedded>;
+  add(answered: Answered, take: Take, slicing: Slicing): Promise<void> | undefined;
   /** @throws GatewayError internal if an input of the plan is incomplete */
   assertComplete(): void;
 }
+
+type Take = (complete: ReadonlyMap<number, Embedded>) => void;
 
 export function collect(plan: Plan): Collection {
   const answers = new Map<Piece, Embedded | undefined>(plan.pieces.map((piece) => [piece, undefined]));
@@ -26,13 +30,18 @@ export function collect(plan: Plan): Collection {
   const complete = new Set<number>();
   let size: number | undefined;
 
-  function keepAnswers(answered: Answered): void {
+  function keepAnswers(answered: Answered, shares: readonly number[], from: number, to: number): void {
     const { part, vectors, typed, tokensSource, tokensByInput, truncated, averaged } = answered;
-    if (vectors.length !== part.pieces.length) throw lost();
-    const shares = sharesOf(answered, part.pieces);
-    for (const [i, piece] of part.pieces.entries()) {
+    for (let i = from; i < to; i++) {
+      const piece = part.pieces[i];
       const values = vectors[i];
-      if (values === undefined || !answers.has(piece) || answers.get(piece) !== undefined) throw lost();
+      if (
+        piece === undefined ||
+        values === undefined ||
+        !answers.has(piece) ||
+        answers.get(piece) !== undefined
+      )
+        throw lost();
       size ??= values.length;
       if (values.length !== size) throw lost();
       answers.set(piece, {
@@ -77,18 +86,32 @@ export function collect(plan: Plan): Collection {
     };
   }
 
+  function completed(pieces: readonly Piece[], from: number, to: number): ReadonlyMap<number, Embedded> {
+    const done = new Map<number, Embedded>();
+    for (let i = from; i < to; i++) {
+      const place = pieces[i]?.place;
+      if (place === undefined || complete.has(place)) continue;
+      const whole = embedded(place);
+      if (whole === undefined) continue;
+      complete.add(place);
+      done.set(place, whole);
+    }
+    return done;
+  }
+
   return {
-    add(answered) {
-      keepAnswers(answered);
-      const done = new Map<number, Embedded>();
-      for (const { place } of answered.part.pieces) {
-        if (complete.has(place)) continue;
-        const whole = embedded(place);
-        if (whole === undefined) continue;
-        complete.add(place);
-        done.set(place, whole);
-      }
-      return done;
+    add(answered, take, slicing) {
+      const { pieces } = answered.part;
+      if (answered.vectors.length !== pieces.length) throw lost();
+      const shares = sharesOf(answered, pieces);
+      return inSlices(
+        pieces.length,
+        (from, to) => {
+          keepAnswers(answered, shares, from, to);
+          take(completed(pieces, from, to));
+        },
+        slicing,
+      );
     },
     assertComplete() {
       if (complete.size !== piecesOf.size) throw lost();

@@ -32,7 +32,7 @@ export async function execute(
   plan: Plan,
   run: Run,
   outside: Needs,
-  take: (answered: Answered) => void,
+  take: (answered: Answered) => Promise<void> | undefined,
 ): Promise<void> {
   const failed = new Ending();
   const unfollow = failed.follow(run.signal);
@@ -56,7 +56,7 @@ export async function execute(
     take(answered, target) {
       run.tally.providers.add(answered.provider);
       evidence.answered(target);
-      take(answered);
+      return take(answered);
     },
     fail: (error) => failed.abort(error),
     evidence,

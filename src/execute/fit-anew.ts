@@ -4,7 +4,7 @@
  */
 
 import type { GatewayError } from "../domain/errors";
-import type { Part, Piece, Prompt, Target } from "../domain/request";
+import type { Embedded, Part, Piece, Prompt, Target } from "../domain/request";
 import { fitted, slicesOfUnknown, slicesWithin } from "../tokens/long-inputs";
 import { collect } from "./collect";
 import type { Work } from "./work";
@@ -50,21 +50,23 @@ export async function fitAnew(
     {
       ...work,
       take(answered) {
-        for (const [, whole] of collection.add(answered)) {
+        const { provider } = answered;
+        const takeWhole = ({ values, tokens, tokensSource }: Embedded) =>
           work.take(
             {
               part: { pieces: [piece] },
-              provider: answered.provider,
-              vectors: [whole.values],
-              tokens: whole.tokens,
-              tokensSource: whole.tokensSource,
-              tokensByInput: [whole.tokens],
+              provider,
+              vectors: [values],
+              tokens,
+              tokensSource,
+              tokensByInput: [tokens],
               truncated: isCut ? [0] : [],
               averaged: isCut ? [] : [0],
             },
             target,
           );
-        }
+        // One text is never so large that it is taken in slices.
+        return collection.add(answered, (complete) => complete.forEach(takeWhole), work.outside);
       },
     },
     { pieces },

@@ -79,7 +79,7 @@ async function findFault(
         divided(next).map(async (part) => {
           const outcome = await attempts(search, part);
           // At once: whatever happens to the other half, this one is not sent again.
-          if (outcome.kind === "answered") work.take(outcome.answered, target);
+          if (outcome.kind === "answered") await work.take(outcome.answered, target);
           return { part, outcome };
         }),
       );

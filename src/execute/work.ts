@@ -11,7 +11,10 @@ import type { Count } from "../tokens/count";
 import type { Tokens } from "../tokens/tokens";
 import type { Evidence } from "./evidence";
 
-export type Needs = Pick<Outside, "sleep" | "alarm" | "turn" | "random" | "log" | "monotonic" | "now"> & {
+export type Needs = Pick<
+  Outside,
+  "sleep" | "alarm" | "turn" | "slice" | "random" | "log" | "monotonic" | "now"
+> & {
   /** Called at the end of each call that was sent. */
   readonly observe?: (call: CallSeen) => void;
   /** Counts and cuts texts by a model's own vocabulary. Left out: no vocabulary is known. */
@@ -46,8 +49,8 @@ export interface Work {
   readonly abandoned: (count: Count, target: Target, before?: Count) => void;
   /** Called at the end of each call. */
   readonly called: (call: Omit<CallMade, "beganMs"> & { readonly beganAt: number }) => void;
-  /** Receives the checked answers. */
-  readonly take: (answered: Answered, target: Target) => void;
+  /** Receives the checked answers. @returns what to wait for, if one is so large that it is taken in slices */
+  readonly take: (answered: Answered, target: Target) => Promise<void> | undefined;
   /** Cancels the request's other calls; this error becomes the request's answer. */
   readonly fail: (error: GatewayError) => void;
   /** Which targets have answered something of this request. */

@@ -38,13 +38,18 @@ export interface Peer {
   readonly secured?: Secured | undefined;
 }
 
+/** Bun passes on some 5 MB in one turn of the event loop, piece by piece, before it looks at another connection. */
+const RECEIVED_BYTES_A_TURN = 400_000;
+
 /**
  * Resolves when the connection is ready. Rejects with an error whose `code` gives the reason if nothing listens or the certificate is not trusted;
  * a handshake ends with the signal.
+ * @param slice before more of a large reply is received: resolves in a later turn of the event loop
  */
 export async function connect(
   { hostname, port, secured }: Peer,
   bodyBytesMax: number,
+  slice: () => Promise<void>,
   signal: AbortSignal | undefined,
 ): Promise<Connection> {
   const parser = createReplyParser(bodyBytesMax);
@@ -59,6 +64,9 @@ export async function connect(
   /** The reason, if the peer or the network gave one: a refused client certificate is reported after the handshake. */
   let brokenBy: unknown;
   let isSessionKept = false;
+  /** Of the current reply, since the event loop ran. */
+  let receivedBytes = 0;
+  let isPaused = false;
   /** Set before `connect` returns, because a peer may hang up at once. */
   let opened: Socket<undefined> | undefined;
 
@@ -75,6 +83,7 @@ export async function connect(
 
   function finish(reply: Reply): void {
     const over = ended();
+    resume();
     // The server answered before it had the whole request: the unsent rest would corrupt the next request.
     if (!reply.isKept || unsent !== undefined) close();
     over?.resolve(reply);
@@ -106,9 +115,27 @@ export async function connect(
     try {
       const reply = parser.feed(chunk);
       if (reply) finish(reply);
+      else pauseAfter(chunk.byteLength);
     } catch (cause) {
       fail(cause);
     }
+  }
+
+  /** A large reply is received in slices. */
+  function pauseAfter(bytes: number): void {
+    receivedBytes += bytes;
+    if (receivedBytes < RECEIVED_BYTES_A_TURN || isPaused) return;
+    isPaused = true;
+    opened?.pause();
+    void slice().then(resume);
+  }
+
+  /** At the latest at the reply's end: bytes that nobody asked for must be noticed. */
+  function resume(): void {
+    receivedBytes = 0;
+    if (!isPaused) return;
+    isPaused = false;
+    if (!isClosed) opened?.resume();
   }
 
   function closed(cause: unknown): void {

@@ -66,12 +66,14 @@ export function isLeftToFetch(
 /**
  * @param proper handles all other calls
  * @param polled resolves once the event loop has polled the network
+ * @param slice before more of a large reply is received: resolves in a later turn of the event loop
  */
 export function createHttpClient(
   proper: (url: string, init: RequestInit) => Promise<Response>,
   monotonic: () => number,
   environment: Readonly<Record<string, string | undefined>>,
   polled: () => Promise<void>,
+  slice: () => Promise<void>,
 ): HttpClient {
   const known = new WeakMap<TlsInit, Known>();
 
@@ -126,7 +128,7 @@ export function createHttpClient(
     let connection: Connection;
     do {
       const idle = idleConnection(server);
-      connection = idle ?? (await connectUnlessAborted(server, signal));
+      connection = idle ?? (await connectUnlessAborted(server, slice, signal));
       await polled();
       // Unsolicited bytes on a new connection are noticed by its first request.
       if (idle === undefined) break;
@@ -181,12 +183,16 @@ function fetched({ status, fields, bytes }: Reply): Fetched {
 }
 
 /** If the connection is ready only after the abort, it is closed. */
-function connectUnlessAborted(server: Server, signal: AbortSignal | undefined): Promise<Connection> {
+function connectUnlessAborted(
+  server: Server,
+  slice: () => Promise<void>,
+  signal: AbortSignal | undefined,
+): Promise<Connection> {
   return new Promise((resolve, reject) => {
     const giveUp = () => reject(signal?.reason);
     if (signal?.aborted) return giveUp();
     signal?.addEventListener("abort", giveUp);
-    connect(server, REPLY_BYTES_MAX, signal).then(
+    connect(server, REPLY_BYTES_MAX, slice, signal).then(
       (connection) => {
         signal?.removeEventListener("abort", giveUp);
         if (signal?.aborted) connection.close();

@@ -57,6 +57,16 @@ function polled(): Promise<void> {
 /** Not Bun's own lookup, which remembers an address for 30 s. */
 const addressesOf = async (name: string) => (await lookup(name, { all: true })).map(({ address }) => address);
 
+const waitingForSlice: (() => void)[] = [];
+const slice = () =>
+  new Promise<void>((resolve) => {
+    if (waitingForSlice.push(resolve) === 1) setImmediate(nextSlice);
+  });
+function nextSlice(): void {
+  waitingForSlice.shift()?.();
+  if (waitingForSlice.length > 0) setImmediate(nextSlice);
+}
+
 /** On standard error, so that standard output has only the command's output. */
 const log = createLog({
   write: (line) => console.error(line),
@@ -70,6 +80,7 @@ const httpClient = createHttpClient(
   () => performance.now(),
   process.env,
   polled,
+  slice,
 );
 
 export const realOutside: Outside = {
@@ -78,6 +89,7 @@ export const realOutside: Outside = {
   sleep,
   alarm,
   turn,
+  slice,
   polled,
   threads,
   cores: coresHere(),

@@ -263,7 +263,9 @@ async function embedNow(
 ): Promise<void> {
   const collection = collect(planned);
   try {
-    await execute(request, route, planned, run, outside, (answered) => take(collection.add(answered)));
+    await execute(request, route, planned, run, outside, (answered) =>
+      collection.add(answered, take, outside),
+    );
   } catch (thrown) {
     throw withUnused(asGatewayError(thrown), route);
   }

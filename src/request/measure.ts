@@ -127,9 +127,10 @@ async function embedded(
   const plan = planOf(target, request.inputs);
   const collection = collect(plan);
   const found = new Map<number, Embedded>();
-  await execute(request, route, plan, run, outside, (answered) => {
-    for (const [place, one] of collection.add(answered)) found.set(place, one);
-  });
+  const keep = (some: ReadonlyMap<number, Embedded>) => {
+    for (const [place, one] of some) found.set(place, one);
+  };
+  await execute(request, route, plan, run, outside, (answered) => collection.add(answered, keep, outside));
   collection.assertComplete();
   return [...found].sort(([a], [b]) => a - b).map(([, one]) => one);
 }

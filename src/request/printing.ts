@@ -45,7 +45,7 @@ export function printed(script: Script, aside: Aside, vectorBytes = 0, quick = i
   if (first === undefined) return new Uint8Array();
   if (begun.length === 1) return printPage(first);
   const isSmall = begun.length <= PAGES_HERE_MAX;
-  const way = isSmall ? here() : quick ? here(aside.turn) : byOthers(aside);
+  const way = isSmall ? here() : quick ? here(aside.slice) : byOthers(aside);
   return {
     heldBytes: vectorBytes + (isSmall ? begun.length : 2 + way.ahead) * PAGE_BYTES,
     stream: (reader, watch = UNWATCHED) => inPages(begun, pages, way, reader === "server", watch),
@@ -117,11 +117,11 @@ function free({ values, rooms }: Memory): void {
   for (const buffer of [...values, ...rooms]) buffer.transfer(0);
 }
 
-/** @param turn lets the event loop run before each page; left out: it does not */
-const here = (turn?: () => Promise<void>): Way => ({
+/** @param slice before each page; left out: the event loop does not run in between */
+const here = (slice?: () => Promise<void>): Way => ({
   ahead: 0,
   async print(page, memory) {
-    await turn?.();
+    await slice?.();
     return printPage(page, memory.rooms.pop() ?? spare.pop());
   },
 });

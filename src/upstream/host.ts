@@ -92,7 +92,7 @@ export function createHost(world: Outside, aside = openAside(world), connection?
     const large = { bytes: handed, places };
     // Not cancelled by the call's signal: a late reply was paid for, and contains the token count.
     const scanned =
-      (await scanInSlices(large, aside.turn)) ??
+      (await scanInSlices(large, aside.slice)) ??
       (await aside.perform("scan", large, [handed.buffer]).catch(unread));
     return checked(
       check,

@@ -12,7 +12,7 @@ import { prove } from "../../src/execute/assemble";
 import { collect } from "../../src/execute/collect";
 import type { EmbedReply, IndexedVector } from "../../src/plugin";
 import { resultOf } from "../../src/request/result";
-import { piecesOf, planFor, requestFor, routeTo } from "./opened";
+import { added, piecesOf, planFor, requestFor, routeTo } from "./opened";
 
 const SIZE = 8;
 const noUpstream = { embed: () => Promise.reject(new Error("No call in this test.")) };
@@ -274,7 +274,7 @@ describe("collect", () => {
   function collected(plan: Plan, parts: readonly Answered[]): readonly Embedded[] {
     const collection = collect(plan);
     const all = new Map<number, Embedded>();
-    for (const part of parts) for (const [place, one] of collection.add(part)) all.set(place, one);
+    for (const part of parts) for (const [place, one] of added(collection, part)) all.set(place, one);
     collection.assertComplete();
     return [...all].sort(([a], [b]) => a - b).map(([, one]) => one);
   }
@@ -303,10 +303,10 @@ describe("collect", () => {
     });
     const [x, y] = [Float32Array.of(1, 0), Float32Array.of(0, 1)];
     const collection = collect(plan);
-    const first = collection.add(answered(plan, 0, 2, { values: () => x, tokens: 4 }));
+    const first = added(collection, answered(plan, 0, 2, { values: () => x, tokens: 4 }));
     expect([...first.keys()]).toEqual([0]);
     expect(() => collection.assertComplete()).toThrow("lost track");
-    const second = collection.add(answered(plan, 2, 3, { values: () => y, tokens: 1 }));
+    const second = added(collection, answered(plan, 2, 3, { values: () => y, tokens: 1 }));
     const averaged = second.get(1);
     // Three tokens one way and one the other.
     expect(averaged?.values[0]).toBeCloseTo(3 / Math.sqrt(10), 6);
@@ -321,9 +321,7 @@ describe("collect", () => {
     const plan = planFor([], routeTo(noUpstream, "m"), { pieces });
     const mean = (...xs: readonly number[]) => {
       const vectors = xs.map((x) => Float32Array.of(x, 0));
-      return collect(plan)
-        .add(answered(plan, 0, 2, { vectors }))
-        .get(5)?.values;
+      return added(collect(plan), answered(plan, 0, 2, { vectors })).get(5)?.values;
     };
     expect(mean(3e38, 3e38)).toEqual(Float32Array.of(1, 0));
     expect(mean(1e-40, 1e-40)).toEqual(Float32Array.of(1, 0));
@@ -376,7 +374,7 @@ describe("collect", () => {
   test("a plugin's count of each input is its own, and exact when it is reported again", () => {
     const plan = plannedFor(2);
     const reply = { tokens: 5, tokensByInput: [1, 4] };
-    const collected = collect(plan).add(proved(plan, rightVectors(plan), { reply }));
+    const collected = added(collect(plan), proved(plan, rightVectors(plan), { reply }));
     expect([...collected.values()]).toMatchObject([
       { tokens: 1, tokensSource: "provider", tokensShared: false },
       { tokens: 4, tokensSource: "provider", tokensShared: false },

@@ -7,6 +7,7 @@ import { AGREEMENT_MIN } from "../../src/config/schema-spaces";
 import { completeFacts, type KnownFacts } from "../../src/domain/facts";
 import type { Outside } from "../../src/domain/outside";
 import type {
+  Answered,
   ConfiguredUpstream,
   Embedded,
   EmbedRequest,
@@ -17,7 +18,7 @@ import type {
   Run,
   Target,
 } from "../../src/domain/request";
-import { collect } from "../../src/execute/collect";
+import { type Collection, collect } from "../../src/execute/collect";
 import { execute } from "../../src/execute/execute";
 import type { Input, Upstream } from "../../src/plugin";
 import { resultOf } from "../../src/request/result";
@@ -148,6 +149,15 @@ export interface Asking {
   readonly request: EmbedRequest;
 }
 
+/** The inputs that an answer completes. */
+export function added(collection: Collection, answered: Answered): ReadonlyMap<number, Embedded> {
+  const complete = new Map<number, Embedded>();
+  const keep = (some: ReadonlyMap<number, Embedded>) =>
+    some.forEach((one, place) => void complete.set(place, one));
+  collection.add(answered, keep, { monotonic: () => 0 });
+  return complete;
+}
+
 /** The answer for these inputs, or the error. */
 export async function answerThrough(
   route: Route,
@@ -157,9 +167,9 @@ export async function answerThrough(
 ): Promise<Result> {
   const collection = collect(plan);
   const embedded = new Map<number, Embedded>();
-  await execute(request, route, plan, run, outside, (answered) => {
-    for (const [place, one] of collection.add(answered)) embedded.set(place, one);
-  });
+  const keep = (complete: ReadonlyMap<number, Embedded>) =>
+    complete.forEach((one, place) => void embedded.set(place, one));
+  await execute(request, route, plan, run, outside, (answered) => collection.add(answered, keep, outside));
   collection.assertComplete();
   const inOrder = [...embedded].sort(([a], [b]) => a - b).map(([, one]) => one);
   return resultOf({ embedded: inOrder, fresh: new Set(embedded.keys()) }, request);

@@ -10,7 +10,7 @@ import { collect } from "../../src/execute/collect";
 import { execute } from "../../src/execute/execute";
 import type { Host, Input } from "../../src/plugin";
 import { failureOf } from "../plugins/conformance/subject";
-import { answerThrough, gateOf, planFor, requestFor, runUnder } from "./opened";
+import { added, answerThrough, gateOf, planFor, requestFor, runUnder } from "./opened";
 import { type Watched, type Watching, watched } from "./watched";
 
 const texts = (count: number) => Array.from({ length: count }, (_, place) => `text ${place}`);
@@ -56,7 +56,8 @@ async function takenThrough({ route, clock }: Watched, inputs: readonly string[]
   const error = await failureOf(
     clock.until(
       execute(requestFor(inputs), route, plan, runUnder(), clock.outside, (answered) => {
-        for (const [place, { values }] of collection.add(answered)) taken.set(place, values);
+        for (const [place, { values }] of added(collection, answered)) taken.set(place, values);
+        return undefined;
       }),
     ),
   );

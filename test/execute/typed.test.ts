@@ -9,7 +9,7 @@ import { prove } from "../../src/execute/assemble";
 import { collect } from "../../src/execute/collect";
 import type { TypedVector, VectorType } from "../../src/plugin";
 import { resultOf } from "../../src/request/result";
-import { piecesOf, planFor, requestFor, routeTo } from "./opened";
+import { added, piecesOf, planFor, requestFor, routeTo } from "./opened";
 
 const SIZE = 16;
 const TEXTS = ["one", "two", "three"];
@@ -43,7 +43,7 @@ describe("further types", () => {
   test.each(RIGHT)("%s: each reaches its own input, whatever the reply's order", (_, type, typed) => {
     const { plan, answered } = proved([type], typed);
     const collection = collect(plan);
-    const complete = collection.add(answered);
+    const complete = added(collection, answered);
     const embedded = [...complete].sort(([a], [b]) => a - b).map(([, one]) => one);
     const request = requestFor(TEXTS, { types: [type] });
     const { typed: told, vectors } = resultOf({ embedded, fresh: new Set([0, 1, 2]) }, request);
@@ -90,7 +90,7 @@ describe("further types", () => {
 
   test("an answer that has lost them is a bug of ours, and is not returned", () => {
     const { plan, answered } = proved([], () => undefined);
-    const embedded = [...collect(plan).add(answered).values()];
+    const embedded = [...added(collect(plan), answered).values()];
     const request = requestFor(TEXTS, { types: ["int8"] });
     expect(() => resultOf({ embedded, fresh: new Set([0, 1, 2]) }, request)).toThrow(
       "lost the further types",

@@ -66,6 +66,7 @@ function client(environment: Record<string, string> = {}) {
     () => now,
     environment,
     () => new Promise((resolve) => setImmediate(() => setImmediate(resolve))),
+    () => new Promise((resolve) => setImmediate(resolve)),
   );
   const call = (url: string, init: RequestInit = {}) =>
     send(url, { method: "POST", redirect: "manual", body: "{}", ...init });

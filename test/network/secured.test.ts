@@ -65,6 +65,7 @@ function client() {
     () => now,
     {},
     () => new Promise((resolve) => setImmediate(() => setImmediate(resolve))),
+    () => new Promise((resolve) => setImmediate(resolve)),
   );
   const call = (url: string, tls: TlsInit, init: RequestInit = {}) =>
     send(url, { method: "POST", redirect: "manual", body: "{}", ...init, tls });
