@@ -240,8 +240,8 @@ export interface Host {
   /** Parses bytes as JSON and checks them against `schema`. @throws malformed, with the place of the error */
   read<Schema extends TSchema>(schema: Schema, bytes: Uint8Array): Static<Schema>;
   /**
-   * Like `read`, for a reply with vectors: a large one is read on another thread, so that other requests need not wait. The bytes of a
-   * large reply cannot be used afterwards.
+   * Like `read`, for a reply with vectors: a large one is read in slices or on another thread, so that other requests need not wait. The
+   * bytes of a large reply cannot be used afterwards, nor its vectors once the caller's answer was sent: keep copies.
    */
   readReply<Schema extends TSchema>(schema: Schema, bytes: Uint8Array): Promise<Static<Schema>>;
   /** Converts a reply's vector: numbers, or base64 of little-endian float32. @throws malformed if it is neither */

@@ -113,9 +113,10 @@ export async function connect(
       return;
     }
     try {
+      const { byteLength } = chunk;
       const reply = parser.feed(chunk);
       if (reply) finish(reply);
-      else pauseAfter(chunk.byteLength);
+      else pauseAfter(byteLength);
     } catch (cause) {
       fail(cause);
     }

@@ -3,6 +3,7 @@
  * It knows nothing of sockets; connection.ts feeds it. A new way to frame a body is a case of `framingOf`.
  */
 
+import { LENT_BYTES_MIN, lend } from "../machine/lent-memory";
 import { Gathered } from "./gathered";
 import { Unread } from "./unread";
 
@@ -18,7 +19,7 @@ export interface Reply {
 export type Fields = ReadonlyMap<string, string>;
 
 export interface ReplyParser {
-  /** @returns the reply, once it is complete. @throws Error for invalid HTTP, or if the reply is too large */
+  /** @param chunk is the parser's from now on @returns the reply, once it is complete. @throws Error for invalid HTTP, or if the reply is too large */
   feed(chunk: Uint8Array): Reply | undefined;
   /** The peer has closed the connection. @returns the reply, if it ends with the connection */
   end(): Reply | undefined;
@@ -52,6 +53,8 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
   let pieces: Gathered | undefined;
   let size = 0;
   let isInTrailer = false;
+  /** Whether what was taken last is in `whole` now. */
+  let isCopied = false;
   /** Bytes left of the current chunk; undefined between chunks. */
   let chunkLeft: number | undefined;
 
@@ -69,6 +72,7 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
   function takeUpTo(count: number): number {
     const piece = left.take(count);
     if (size + piece.byteLength > bodyBytesMax) throw new Error("the reply is too large");
+    isCopied = whole !== undefined;
     if (whole) whole.set(piece, size);
     else {
       pieces ??= new Gathered();
@@ -153,7 +157,10 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
   return {
     feed(chunk) {
       left.add(chunk);
-      return read();
+      isCopied = false;
+      const reply = read();
+      if (isCopied && left.size === 0) free(chunk);
+      return reply;
     },
     end: () => (head?.framing === "until closed" ? finished({ ...head, isKept: false }) : undefined),
   };
@@ -167,8 +174,18 @@ function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
     : new Uint8Array(bytes);
 }
 
+/** Smaller memory can wait for garbage collection. */
+const FREED_BYTES_MIN = 64 * 1024;
+
+/** A reply of 17 MB would leave as much behind. */
+function free({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && byteLength >= FREED_BYTES_MIN && byteLength === buffer.byteLength)
+    buffer.transfer(0);
+}
+
 /** Uninitialised memory; only exposed once it is completely written. */
 function unfilled(size: number): Uint8Array<ArrayBuffer> {
+  if (size >= LENT_BYTES_MIN) return lend(size);
   const { buffer, byteOffset, byteLength } = Buffer.allocUnsafeSlow(size);
   return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -17,6 +17,9 @@ export interface LargeReply {
 /** The largest slab. Keeping one vector keeps its whole slab; with smaller slabs there would be too many to transfer. */
 const SLAB_FLOATS = 256 * 1024;
 
+/** For each slab the bytes of the vectors in it. */
+const takenBytes = new WeakMap<ArrayBufferLike, number>();
+
 /** @param bytes size of the whole reply, which may contain vectors like the first one up to its end */
 export function slabs(bytes: number): Room {
   let slab = new Float32Array(0);
@@ -30,12 +33,25 @@ export function slabs(bytes: number): Room {
     }
     bytesLeft -= bytesOfOne;
     used += count;
+    takenBytes.set(slab.buffer, used * Float32Array.BYTES_PER_ELEMENT);
     return used === slab.length && used === count ? slab : slab.subarray(used - count, used);
   };
 }
 
+/**
+ * Frees the memory of vectors that nobody needs any more, without waiting for garbage collection. A slab that holds other vectors, too, is left as
+ * it is. Whoever still has one of the vectors finds it empty.
+ */
+export function freeSlabs(vectors: readonly Float32Array[]): void {
+  const bytesIn = new Map<ArrayBufferLike, number>();
+  for (const { buffer, byteLength } of new Set(vectors))
+    bytesIn.set(buffer, (bytesIn.get(buffer) ?? 0) + byteLength);
+  for (const [buffer, bytes] of bytesIn)
+    if (buffer instanceof ArrayBuffer && takenBytes.get(buffer) === bytes) buffer.transfer(0);
+}
+
 export function scanLarge({ bytes, places }: LargeReply): Scanned {
-  return gaveUp(bytes, scan(bytes, places, slabs(bytes.byteLength)));
+  return done(bytes, scan(bytes, places, slabs(bytes.byteLength)), free);
 }
 
 /** Takes a third of a millisecond. */
@@ -44,17 +60,18 @@ const SLICE_BYTES = 400_000;
 /**
  * Scans the reply on this thread in slices, if that is cheaper than transferring it: base64, by machine code. Other replies are not read, and
  * their bytes are left unchanged.
- * @param slice before each slice
+ * @param slice before each slice @param giveBack is given the bytes once they are read
  */
 export async function scanInSlices(
   { bytes, places }: LargeReply,
   slice: () => Promise<void>,
+  giveBack: (bytes: Uint8Array<ArrayBuffer>) => void = free,
 ): Promise<Scanned | undefined> {
   if (native() === "without") return undefined;
   const steps = scanning(bytes, places, slabs(bytes.byteLength));
   let sliceEnd = SLICE_BYTES;
   for (let step = steps.next(), isFirst = true; ; step = steps.next(), isFirst = false) {
-    if (step.done) return gaveUp(bytes, step.value);
+    if (step.done) return done(bytes, step.value, giveBack);
     const { at, isBase64 } = step.value;
     if (isFirst && !isBase64) return undefined;
     if (at < sliceEnd) continue;
@@ -63,13 +80,19 @@ export async function scanInSlices(
   }
 }
 
-/** Frees the reply's bytes at once: tens of megabytes that need not wait for garbage collection. */
-function gaveUp(bytes: Uint8Array<ArrayBuffer>, { rest, found }: Scanned): Scanned {
+function done(
+  bytes: Uint8Array<ArrayBuffer>,
+  { rest, found }: Scanned,
+  giveBack: (bytes: Uint8Array<ArrayBuffer>) => void,
+): Scanned {
   // A copy, because the rest may be part of memory that others use.
   const scanned = { rest: new Uint8Array(rest), found };
-  bytes.buffer.transfer(0);
+  giveBack(bytes);
   return scanned;
 }
+
+/** At once: tens of megabytes that need not wait for garbage collection. */
+const free = ({ buffer }: Uint8Array<ArrayBuffer>) => void buffer.transfer(0);
 
 export function isScanned(value: unknown): value is Scanned {
   return (

@@ -22,6 +22,7 @@ import { outOfService, withUnused } from "../execute/choose";
 import { collect } from "../execute/collect";
 import { execute } from "../execute/execute";
 import type { Needs } from "../execute/work";
+import { freeSlabs } from "../replies/slabs";
 import { boundTo, type ForcedProvider, refuseForced } from "../routes/forced-provider";
 import { endOfLifeHeader, type Lifecycle } from "../routes/lifecycle";
 import type { Routes } from "../routes/route";
@@ -205,7 +206,7 @@ export async function embed(arrival: Arrival, parts: SpineParts, over: () => voi
     const tookMs = latencyMs();
     const script = decoded.encode({ ...result, credits }, run.requestId, tookMs);
     return {
-      body: printed(script, parts.aside, bytesOf(result)),
+      body: printed(script, parts.aside, bytesOf(result), undefined, () => freeSlabs(result.vectors)),
       headers: {
         ...headersOf(decoded, route, request, result, {
           place,

@@ -33,8 +33,15 @@ interface Way {
 /**
  * @param vectorBytes size of all vectors in the script
  * @param quick whether printing a page is cheaper than passing it to a thread
+ * @param over called once a large answer was printed, or its client has gone: it needs its vectors no more
  */
-export function printed(script: Script, aside: Aside, vectorBytes = 0, quick = isQuick()): Body {
+export function printed(
+  script: Script,
+  aside: Aside,
+  vectorBytes = 0,
+  quick = isQuick(),
+  over = () => {},
+): Body {
   const pages = pagesOf(script);
   const begun: Page[] = [];
   for (let next = pages.next(); !next.done; next = pages.next()) {
@@ -48,7 +55,7 @@ export function printed(script: Script, aside: Aside, vectorBytes = 0, quick = i
   const way = isSmall ? here() : quick ? here(aside.slice) : byOthers(aside);
   return {
     heldBytes: vectorBytes + (isSmall ? begun.length : 2 + way.ahead) * PAGE_BYTES,
-    stream: (reader, watch = UNWATCHED) => inPages(begun, pages, way, reader === "server", watch),
+    stream: (reader, watch = UNWATCHED) => inPages(begun, pages, way, reader === "server", watch, over),
   };
 }
 
@@ -58,6 +65,7 @@ function inPages(
   way: Way,
   isCopied: boolean,
   watch: Watch,
+  over: () => void,
 ): ReadableStream<Uint8Array> {
   const memory: Memory = { values: [], rooms: [] };
   // In order, whichever page is finished first.
@@ -87,6 +95,7 @@ function inPages(
         stream.close();
       } finally {
         if (isCopied) free(memory);
+        over();
       }
     },
     cancel() {

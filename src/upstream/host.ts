@@ -10,6 +10,7 @@ import { explainBreach, show } from "../dialects/explain";
 import type { ConnectionOptions } from "../domain/connection-options";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
+import { giveBack, isLent } from "../machine/lent-memory";
 import { connecting } from "../network/connecting";
 import type {
   FailureAbout,
@@ -29,7 +30,7 @@ import { post, send } from "./post";
 import { START_BYTES, sentWith, startOf, withoutSecrets } from "./redact";
 
 /** From about this size on, reading a reply would block the event loop for too long. */
-const LARGE_BYTES = 1_000_000;
+const LARGE_BYTES = 400_000;
 
 /**
  * @param aside reads large replies on a worker thread
@@ -92,7 +93,7 @@ export function createHost(world: Outside, aside = openAside(world), connection?
     const large = { bytes: handed, places };
     // Not cancelled by the call's signal: a late reply was paid for, and contains the token count.
     const scanned =
-      (await scanInSlices(large, aside.slice)) ??
+      (await scanInSlices(large, aside.slice, (read) => giveBack(read, outside.alarm))) ??
       (await aside.perform("scan", large, [handed.buffer]).catch(unread));
     return checked(
       check,
@@ -155,8 +156,9 @@ function checked<Schema extends TSchema>(
 /** The same bytes in a buffer of their own. */
 function ownedOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const { buffer } = bytes;
-  const isAll = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
-  return isAll ? new Uint8Array(buffer) : new Uint8Array(bytes);
+  if (!(buffer instanceof ArrayBuffer)) return new Uint8Array(bytes);
+  const isAll = buffer.byteLength === bytes.byteLength || isLent(bytes);
+  return isAll ? new Uint8Array(buffer, 0, bytes.byteLength) : new Uint8Array(bytes);
 }
 
 /** Our own bug, which may not recur: the provider's answer is lost, but the provider works. */

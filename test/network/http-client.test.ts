@@ -190,6 +190,37 @@ describe("a call without TLS", () => {
     expect(await failing.catch((cause) => cause)).toMatchObject({ code });
   });
 
+  test("with a large reply lets others run between its parts, and each reply has its own bytes", async () => {
+    const size = 6_000_000;
+    const bodies = ["a", "b", "c"].map((letter) => letter.repeat(size));
+    const listener = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch: async (request) => new Response(bodies[Number(await request.text())]),
+    });
+    let slices = 0;
+    const { send } = createHttpClient(
+      () => Promise.reject(new Error("left to fetch")),
+      () => 0,
+      {},
+      () => new Promise((resolve) => setImmediate(() => setImmediate(resolve))),
+      () => {
+        slices += 1;
+        return new Promise((resolve) => setImmediate(resolve));
+      },
+    );
+    const ask = async (body: string) => {
+      const init = { method: "POST", redirect: "manual", body } as const;
+      const { whole } = await send(`http://127.0.0.1:${listener.port}/`, init);
+      return new TextDecoder().decode(whole) === bodies[Number(body)];
+    };
+    expect(await Promise.all(["0", "1", "2"].map(ask))).toEqual([true, true, true]);
+    expect(await ask("1")).toBe(true);
+    // Some 400 KB each, or what Bun passes on at once.
+    expect(slices).toBeGreaterThan(4 * 5);
+    await listener.stop(true);
+  });
+
   test("to a closed port fails with a code", async () => {
     const server = peer(OK);
     for (const listener of listeners.splice(0)) listener.stop(true);

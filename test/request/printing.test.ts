@@ -110,6 +110,23 @@ test("other requests run between pages that are printed on this thread", async (
   expect(turns).toBe([...pagesOf(script("float"))].length);
 });
 
+test.each(["read to its end", "left by its client"])(
+  "the end of an answer that was %s is told once",
+  async (how) => {
+    let ends = 0;
+    const body = printed(script("float"), open(0), 0, true, () => {
+      ends += 1;
+    });
+    const reader = streamOf(body).getReader();
+    await reader.read();
+    expect(ends).toBe(0);
+    if (how === "left by its client") await reader.cancel();
+    else while (!(await reader.read()).done);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    expect(ends).toBe(1);
+  },
+);
+
 test("nothing is printed further than it is read", async () => {
   let asked = 0;
   const entries: Entries = {

@@ -5,6 +5,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { type Aside, openAside } from "../../src/aside/aside";
 import { GatewayError } from "../../src/domain/errors";
+import { lend } from "../../src/machine/lent-memory";
 import { createHost } from "../../src/upstream/host";
 import { fakeOutside } from "../fake-outside";
 
@@ -114,6 +115,20 @@ test("a lost reply may be requested again", async () => {
   const work = host.readReply(Reply, REPLIES.numbers.slice());
   aside.close();
   expect((await refusalOf(work)).kind).toBe("unavailable");
+});
+
+test("memory that was lent for a reply is taken, and the vectors do not depend on it", async () => {
+  const read = async (bytes: Uint8Array) => {
+    const lent = lend(bytes.length);
+    lent.set(bytes);
+    const { data } = await here.readReply(Reply, lent);
+    expect(lent.byteLength).toBe(0);
+    return data.map(({ embedding }) => here.vector(embedding));
+  };
+  const first = await read(REPLIES.base64);
+  // The same memory, with other bytes.
+  lend(REPLIES.base64.length).fill(0);
+  expect(first).toEqual(VECTORS);
 });
 
 test("two replies that are read in turns do not mix", async () => {
