@@ -23,19 +23,22 @@ function world() {
 }
 
 describe("work in slices", () => {
-  test.each([0, 1, 31, 32, 33, 100, 2048])("on %d items is done on each of them once, in order", async (count) => {
-    const { work, slicing } = world();
-    const seen: number[] = [];
-    await inSlices(
-      count,
-      (from, to) => {
-        for (let i = from; i < to; i++) seen.push(i);
-        work(0.1);
-      },
-      slicing,
-    );
-    expect(seen).toEqual(Array.from({ length: count }, (_, i) => i));
-  });
+  test.each([0, 1, 31, 32, 33, 100, 2048])(
+    "on %d items is done on each of them once, in order",
+    async (count) => {
+      const { work, slicing } = world();
+      const seen: number[] = [];
+      await inSlices(
+        count,
+        (from, to) => {
+          for (let i = from; i < to; i++) seen.push(i);
+          work(0.1);
+        },
+        slicing,
+      );
+      expect(seen).toEqual(Array.from({ length: count }, (_, i) => i));
+    },
+  );
 
   test("lets others run whenever a slice was long enough, and not before", async () => {
     const { work, slicing, turns } = world();
