@@ -17,7 +17,8 @@ export interface LargeReply {
 /** The largest slab. Keeping one vector keeps its whole slab; with smaller slabs there would be too many to transfer. */
 const SLAB_FLOATS = 256 * 1024;
 
-/** For each slab the bytes of the vectors in it. */
+const FREED_BYTES_MIN = 200_000;
+/** For each slab of a large reply the bytes of the vectors in it. */
 const takenBytes = new WeakMap<ArrayBufferLike, number>();
 
 /** @param bytes size of the whole reply, which may contain vectors like the first one up to its end */
@@ -33,7 +34,8 @@ export function slabs(bytes: number): Room {
     }
     bytesLeft -= bytesOfOne;
     used += count;
-    takenBytes.set(slab.buffer, used * Float32Array.BYTES_PER_ELEMENT);
+    // Small ones are left to garbage collection: to ask for their buffer makes another object.
+    if (bytes >= FREED_BYTES_MIN) takenBytes.set(slab.buffer, used * Float32Array.BYTES_PER_ELEMENT);
     return used === slab.length && used === count ? slab : slab.subarray(used - count, used);
   };
 }
@@ -43,6 +45,8 @@ export function slabs(bytes: number): Room {
  * it is. Whoever still has one of the vectors finds it empty.
  */
 export function freeSlabs(vectors: readonly Float32Array[]): void {
+  // Those of an answer from the cache have memory of their own each.
+  if (vectors[0] === undefined || !takenBytes.has(vectors[0].buffer)) return;
   const bytesIn = new Map<ArrayBufferLike, number>();
   for (const { buffer, byteLength } of new Set(vectors))
     bytesIn.set(buffer, (bytesIn.get(buffer) ?? 0) + byteLength);
