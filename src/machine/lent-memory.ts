@@ -17,12 +17,9 @@ const SPACIOUS = 1.5;
 /** The size of the reply in each. */
 const lent = new WeakMap<ArrayBuffer, number>();
 const kept: ArrayBuffer[] = [];
-let isUsed = false;
-let isWatched = false;
 
 /** Bytes that are not filled: to be shown to nobody before they all are. */
 export function lend(size: number): Uint8Array<ArrayBuffer> {
-  isUsed = true;
   const place = kept.findIndex(
     ({ byteLength }) => byteLength >= size && byteLength <= Math.max(size * SPACIOUS, LENT_BYTES_MIN),
   );
@@ -40,25 +37,17 @@ export const isLent = ({ buffer, byteOffset, byteLength }: Uint8Array): boolean 
 
 /** What was lent, or other memory that nobody needs any more. The bytes are gone: whoever still holds them finds none. */
 export function giveBack({ buffer }: Uint8Array<ArrayBuffer>, alarm: Outside["alarm"]): void {
-  const isWanted =
-    lent.delete(buffer) && kept.length < KEPT_MAX && keptBytes() + buffer.byteLength <= KEPT_BYTES_MAX;
-  if (!isWanted) {
+  if (!lent.delete(buffer) || buffer.byteLength > KEPT_BYTES_MAX) {
     buffer.transfer(0);
     return;
   }
-  kept.push(buffer.transfer());
-  if (isWatched) return;
-  isWatched = true;
-  watch(alarm);
+  const own = buffer.transfer();
+  kept.push(own);
+  while (kept.length > KEPT_MAX || keptBytes() > KEPT_BYTES_MAX) kept.shift()?.transfer(0);
+  alarm(KEPT_MS, () => {
+    const place = kept.indexOf(own);
+    if (place !== -1) kept.splice(place, 1)[0]?.transfer(0);
+  });
 }
 
 const keptBytes = () => kept.reduce((sum, { byteLength }) => sum + byteLength, 0);
-
-function watch(alarm: Outside["alarm"]): void {
-  isUsed = false;
-  alarm(KEPT_MS, () => {
-    if (isUsed) return watch(alarm);
-    isWatched = false;
-    for (const buffer of kept.splice(0)) buffer.transfer(0);
-  });
-}
