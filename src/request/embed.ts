@@ -151,6 +151,7 @@ export async function embed(arrival: Arrival, parts: SpineParts, over: () => voi
     const mayMeasure = () => rateLimits.mayMeasure(rules.name);
     let planned: Plan | undefined;
     let revision = spaces.revision(place.space);
+    let driftedAt = spaces.driftedAt(place.space);
     const remembering = rememberedBy(whole, {
       route,
       measured: `${place.space}#${revision}`,
@@ -183,13 +184,14 @@ export async function embed(arrival: Arrival, parts: SpineParts, over: () => voi
         if (isElsewhere) remembered.use.keep = false;
         place = measured;
         revision = spaces.revision(place.space);
+        driftedAt = spaces.driftedAt(place.space);
         refuseOtherSpace(arrival.pinnedSpace, place.space, size);
       },
       (places, take) =>
         planned ? embedNow(request, route, partOf(planned, places), run, take, outside) : Promise.resolve(),
     );
     // A route drifted meanwhile: these vectors may be of either model.
-    if (revision !== "" && revision !== spaces.revision(place.space)) throw measuredAnew(route.id);
+    if (driftedAt !== spaces.driftedAt(place.space)) throw measuredAnew(route.id);
     const result = resultOf(recalled, request);
     progress.result = result;
     refuseOtherSpace(arrival.pinnedSpace, place.space, result.vectors[0]?.length);

@@ -53,6 +53,7 @@ export interface Spaces {
   agreedOn(next: Route, named: Named): Agreement | undefined;
   /** Changes when a space gets another fingerprint, or a route drifts: vectors cached before must not be found again. */
   revision(space: string): string;
+  driftedAt(space: string): number | undefined;
   notices(): readonly SpaceNotice[];
   /** Cancels what is in flight. */
   close(): Promise<void>;
@@ -339,6 +340,7 @@ export function openSpaces(parts: SpacesParts): Spaces {
       const { measuredAt = "", driftedAt } = fingerprintOf(space) ?? {};
       return driftedAt === undefined ? String(measuredAt) : `${measuredAt}.${driftedAt}`;
     },
+    driftedAt: (space) => fingerprintOf(space)?.driftedAt,
     notices: () => [...notices.values(), ...claims.all().flatMap(notYetConfirmed)],
     async close() {
       hearNoMore();

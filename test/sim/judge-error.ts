@@ -77,7 +77,7 @@ function excuseFor(told: Told, surroundings: Surroundings): boolean {
   if (status === 504 && leftMs < SLACK_MS) return true;
   const { microCreditsLeft } = surroundings;
   if (status === 402) return microCreditsLeft !== undefined && mayCostMore(ask, microCreditsLeft);
-  if (status === 503 && (isCrowdedOut(told, surroundings) || isMeasuredAnew(told, surroundings))) return true;
+  if (status === 503 && isCrowdedOut(told, surroundings)) return true;
   for (const attempts of withLarger(callsBehind(told, surroundings))) {
     const last = attempts.at(-1);
     // Of several servers' last errors one is returned.
@@ -138,17 +138,6 @@ function isOutOfService({ server, model }: Call, { sentMs, endedMs }: Told, { ca
       call.endedMs !== undefined &&
       call.endedMs >= sentMs &&
       call.endedMs <= endedMs,
-  );
-}
-
-/** The answer may be of the space that was measured before: it is refused, whichever server gave it. */
-function isMeasuredAnew({ ask, sentMs, endedMs, text }: Told, { calls }: Surroundings): boolean {
-  return (
-    text.includes("was just measured again") &&
-    calls.some(
-      ({ ask: by, model, endedMs: probedMs = Number.POSITIVE_INFINITY }) =>
-        by === PROBE && model === ask.model && probedMs >= sentMs && probedMs <= endedMs,
-    )
   );
 }
 
