@@ -109,14 +109,16 @@ describe("a gateway", () => {
     await using open = await openGateway({
       yaml,
       outside: {
-        async fetch() {
+        async fetch(_, init) {
           inFlight += 1;
           most = Math.max(most, inFlight);
           await new Promise((turn) => setImmediate(turn));
           inFlight -= 1;
+          const { input }: { input: string[] } = JSON.parse(String(init?.body));
+          const tokens = input.join(" ").split(" ").length;
           return Response.json({
-            data: [{ index: 0, embedding: vectorOf("a") }],
-            usage: { prompt_tokens: 200_000 },
+            data: input.map((one, index) => ({ index, embedding: vectorOf(one) })),
+            usage: { prompt_tokens: tokens },
           });
         },
       },
