@@ -107,6 +107,16 @@ export interface SpineParts {
   readonly attemptsMax: number;
 }
 
+/** A request that cannot even start must not keep its configuration open for ever. */
+function begun<Started>(over: () => void, start: () => Started): Started {
+  try {
+    return start();
+  } catch (thrown) {
+    over();
+    throw thrown;
+  }
+}
+
 /**
  * Answers one embeddings request. Its ledger row is committed before this returns or throws.
  * @param over called at the end
@@ -115,7 +125,9 @@ export interface SpineParts {
 export async function embed(arrival: Arrival, parts: SpineParts, over: () => void): Promise<Answer> {
   const { outside, routes, spaces, cache, caching, ledger, settlements, prices, rateLimits } = parts;
   let decoded: Decoded | undefined;
-  const { run, finish } = startRun(arrival, parts, () => late(parts.deadlineMs, decoded !== undefined));
+  const { run, finish } = begun(over, () =>
+    startRun(arrival, parts, () => late(parts.deadlineMs, decoded !== undefined)),
+  );
   const progress: Progress = { caller: arrival.caller, run };
   const latencyMs = () => outside.monotonic() - run.startedMonotonic;
   try {
