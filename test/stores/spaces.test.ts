@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { isDeepStrictEqual } from "node:util";
-import { KINDS } from "./databases";
+import { KINDS, sqliteDatabase } from "./databases";
 import { NOON } from "./rows";
 
 for (const { name, isThere, make } of KINDS) {
@@ -66,6 +66,27 @@ for (const { name, isThere, make } of KINDS) {
       expect(limits.find({ ...of, configuration: "d" }).tokens).toBeUndefined();
       await limits.forget("s");
       expect(limits.find(of).tokens).toBeUndefined();
+    });
+
+    test("what two machines learn of one route at the same time is combined: the smaller limit applies", async () => {
+      await using database = make();
+      const one = await database.open({ now: () => NOON });
+      const other = make === sqliteDatabase ? one : await database.open({ now: () => NOON });
+      const [limits, others] = [one.openLimits(), other.openLimits()];
+      const routes = Array.from({ length: 30 }, (_, i) => ({
+        provider: "p",
+        model: `m${i}`,
+        configuration: "c",
+      }));
+      const seen = { learnedBy: "trial", wholeTo: 0 } as const;
+      for (const of of routes) {
+        limits.keep({ ...of, space: "s" }, { ...seen, tokens: 254 });
+        others.keep({ ...of, space: "s" }, { ...seen, tokens: 510 });
+      }
+      const kept = () => routes.map((of) => limits.find(of).tokens);
+      const right = routes.map(() => 254);
+      for (let tries = 0; tries < 400 && !isDeepStrictEqual(kept(), right); tries++) await Bun.sleep(5);
+      expect(kept()).toEqual(right);
     });
   });
 }

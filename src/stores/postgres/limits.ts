@@ -49,9 +49,10 @@ export function openPostgresLimits(
       const learnedAt = now();
       pool
         .transact(async ({ query }) => {
-          // Another process may have learned more meanwhile: the two are combined.
+          // Another process may have learned more meanwhile: the two are combined. The whole table, as FOR UPDATE locks no row that is not there yet.
+          await query("LOCK TABLE @route_limits IN SHARE ROW EXCLUSIVE MODE");
           const [before] = await query<LimitRow>(
-            "SELECT * FROM @route_limits WHERE provider = $1 AND model = $2 AND configuration = $3 FOR UPDATE",
+            "SELECT * FROM @route_limits WHERE provider = $1 AND model = $2 AND configuration = $3",
             [of.provider, of.model, of.configuration],
           );
           const row = rowOfLimit(
