@@ -100,7 +100,8 @@ describe("a server whose usage proves nothing", () => {
 /** On a server the others hear of it within a second. */
 async function heard(open: Opened, words: string): Promise<void> {
   const told = async () => String((await noticesOf(open))[0]?.message);
-  while (ON_POSTGRES && !(await told()).includes(words));
+  // A turn of the event loop each time: the server's answer must get a chance to arrive.
+  while (ON_POSTGRES && !(await told()).includes(words)) await new Promise((turn) => setImmediate(turn));
 }
 
 describe("several processes on one database", () => {

@@ -271,8 +271,10 @@ describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
       expect(stores.openKeys().find(key)).toBeDefined();
       expect(await begin()).toBe(true);
     }
-    expect(logs.filter((message) => message === "PostgreSQL cannot be reached")).toHaveLength(2);
-    expect(logs.filter((message) => message === "PostgreSQL answers again")).toHaveLength(2);
+    const times = (words: string) => logs.filter((message) => message === words).length;
+    // A connection that is opened as the server comes back may fail once more: then both are told once more.
+    expect(times("PostgreSQL cannot be reached")).toBeGreaterThanOrEqual(2);
+    expect(times("PostgreSQL answers again")).toBe(times("PostgreSQL cannot be reached"));
   }, 60_000);
 
   test("a name that leads elsewhere after a failover is followed, to several hosts, too", async () => {
