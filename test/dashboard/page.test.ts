@@ -83,7 +83,7 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
     const notices = shown.page.getByRole("list", { name: "What needs you" });
     await notices.getByText("'eu' is slow for text-embedding-3-small").waitFor();
     await notices.getByText("'spare' for support-articles, lowest cosine").waitFor();
-    await notices.getByText(/'batch-import' spends .* reaches its cap of \$5 a day/).waitFor();
+    await notices.getByText(/'batch-import' spends .* times as much as usual/).waitFor();
     await shown.page
       .locator("tr.ill")
       .filter({ hasText: "spare" })
