@@ -77,7 +77,10 @@ test("what is missing, misspelt or absent is reported before anything is tried",
   const REFUSED: readonly (readonly [readonly string[], string])[] = [
     [["in-house.ts"], "--option base_url=… is missing; expected text"],
     [["in-house.ts", "--option", "base_url=[1]"], "--option base_url=…: expected text"],
-    [["in-house.ts", "--option", "base_url=http://127.0.0.1:9", "--option", "tokn=a"], "does not have this option"],
+    [
+      ["in-house.ts", "--option", "base_url=http://127.0.0.1:9", "--option", "tokn=a"],
+      "does not have this option",
+    ],
     [["broken.ts"], "the plugin file broken.ts:1:1: it has no default export"],
     [["nowhere.ts"], "the plugin file nowhere.ts: there is no such file"],
     [["in-house.ts", "--option", "base_url"], "Expected key=value."],
