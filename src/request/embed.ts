@@ -162,7 +162,7 @@ export async function embed(arrival: Arrival, parts: SpineParts, over: () => voi
     const mayServe = () => route.targets.some((target) => target.mayServe());
     const mayMeasure = () => rateLimits.mayMeasure(rules.name);
     let planned: Plan | undefined;
-    let revision = spaces.revision(place.space);
+    const revision = spaces.revision(place.space);
     let driftedAt = spaces.driftedAt(place.space);
     const remembering = rememberedBy(whole, {
       route,
@@ -195,7 +195,6 @@ export async function embed(arrival: Arrival, parts: SpineParts, over: () => voi
         // The first measurement gave the model its own embedding space: nothing of this answer may be cached under the other space's name.
         if (isElsewhere) remembered.use.keep = false;
         place = measured;
-        revision = spaces.revision(place.space);
         driftedAt = spaces.driftedAt(place.space);
         refuseOtherSpace(arrival.pinnedSpace, place.space, size);
       },

@@ -3,6 +3,7 @@
  * at the first call has done so before a caller comes. The call has one short text, and is made like a measurement.
  */
 import { Ending } from "../domain/ending";
+import { endingWithin } from "../domain/ending-within";
 import { asGatewayError, GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import type { Route, Target } from "../domain/request";
@@ -29,11 +30,7 @@ export function warm(routes: readonly Route[], parts: WarmingParts): Warming {
 
   async function once(route: Route, target: Target): Promise<void> {
     const about = { model: target.model, provider: target.provider.name };
-    const over = new Ending();
-    const unfollow = over.follow(closed);
-    const callOff = outside.alarm(deadlineMs, () =>
-      over.abort(new GatewayError("deadline", `It was not answered within ${deadlineMs} ms.`)),
-    );
+    const { over, done } = endingWithin(outside, deadlineMs, closed, "It");
     const startedAt = outside.monotonic();
     try {
       await ask(route, target, over);
@@ -44,8 +41,7 @@ export function warm(routes: readonly Route[], parts: WarmingParts): Warming {
       const { kind, message: reason } = asGatewayError(thrown);
       outside.log("warn", "a model could not be warmed up", { ...about, kind, reason });
     } finally {
-      callOff();
-      unfollow();
+      done();
     }
   }
 

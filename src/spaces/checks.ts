@@ -3,8 +3,8 @@
  * within seconds, not with the next measurement. A check decides nothing: vectors that differ start a measurement (spaces.ts).
  */
 
-import { Ending } from "../domain/ending";
-import { GatewayError } from "../domain/errors";
+import type { Ending } from "../domain/ending";
+import { endingWithin } from "../domain/ending-within";
 import type { Fingerprint } from "../domain/fingerprint";
 import type { Outside } from "../domain/outside";
 import { PROBES, type ProbeKind } from "../domain/probes";
@@ -51,11 +51,7 @@ export function openChecks(parts: ChecksParts): Checks {
     target: Target,
     { vectors }: Fingerprint,
   ): Promise<boolean | undefined> {
-    const over = new Ending();
-    const unfollow = over.follow(closed);
-    const callOff = outside.alarm(deadlineMs, () =>
-      over.abort(new GatewayError("deadline", `The probe was not answered within ${deadlineMs} ms.`)),
-    );
+    const { over, done: ended } = endingWithin(outside, deadlineMs, closed, "The probe");
     try {
       const found = await measure(route, target, over, { texts: CHECKED });
       const inPlace = PROBES.map((probe) => found[CHECKED.indexOf(probe)]);
@@ -64,8 +60,7 @@ export function openChecks(parts: ChecksParts): Checks {
       // Says nothing about the vectors. The failed call is in the ledger and counts for the circuit breaker like every call.
       return undefined;
     } finally {
-      callOff();
-      unfollow();
+      ended();
     }
   }
 

@@ -3,7 +3,8 @@
  * spaces.ts decides when a check is due and which routes may serve after it.
  */
 
-import { Ending } from "../domain/ending";
+import type { Ending } from "../domain/ending";
+import { endingWithin } from "../domain/ending-within";
 import { asGatewayError, GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import type { Measurement } from "../domain/probes";
@@ -146,11 +147,7 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
     target: Target,
     turn: Promise<unknown>,
   ): Promise<Outcome | undefined> {
-    const over = new Ending();
-    const unfollow = over.follow(closed);
-    const callOff = outside.alarm(deadlineMs, () =>
-      over.abort(new GatewayError("deadline", `The probe was not answered within ${deadlineMs} ms.`)),
-    );
+    const { over, done: ended } = endingWithin(outside, deadlineMs, closed, "The probe");
     try {
       let vectors = await measure(route, target, over);
       await unlessAborted(over, turn);
@@ -182,8 +179,7 @@ export function createLook(knowledge: Knowledge, parts: LookParts, closed: Endin
       const nothing = { cosine: null, failed: true, agrees: false, outOfService: false };
       return { ...nothing, space, message, forMs: AGAIN_AFTER_MS };
     } finally {
-      callOff();
-      unfollow();
+      ended();
     }
   };
 }
