@@ -13,6 +13,17 @@ import type { Workspaces } from "../../src/callers/workspaces";
 export const DAY_MS = 86_400_000;
 /** Long ago by any clock. */
 export const START = Date.UTC(2024, 9, 27, 22);
+
+/** Begins with the lives, and is turned by their steps. */
+export function clock() {
+  let at = START;
+  return {
+    now: () => at,
+    turn(ms: number) {
+      at += ms;
+    },
+  };
+}
 export const MONTHS = ["2024-10", "2024-11", "2024-12"];
 
 export interface Request {

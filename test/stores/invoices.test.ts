@@ -13,7 +13,7 @@ import { createPool } from "../../src/stores/postgres/pool";
 import { sumBite } from "../../src/stores/postgres/sums";
 import { sqliteStores } from "../../src/stores/sqlite";
 import type { Stores } from "../../src/stores/stores";
-import { DAY_MS, HOLDING, lived, MONTHS, rowOf, START, step } from "../books/lives";
+import { clock, DAY_MS, HOLDING, lived, MONTHS, rowOf, START, step } from "../books/lives";
 import { POSTGRES_URL, postgresDatabase } from "./databases";
 
 interface Books extends AsyncDisposable {
@@ -23,16 +23,6 @@ interface Books extends AsyncDisposable {
   /** @param statement with `@` before a table */
   run(statement: string): Promise<unknown>;
   sum(): Promise<void>;
-}
-
-function clock() {
-  let at = START;
-  return {
-    now: () => at,
-    turn(ms: number) {
-      at += ms;
-    },
-  };
 }
 
 async function onSqlite(): Promise<Books> {

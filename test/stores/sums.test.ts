@@ -12,6 +12,7 @@ import { createPool, type Pool } from "../../src/stores/postgres/pool";
 import { sumBite } from "../../src/stores/postgres/sums";
 import type { Stores } from "../../src/stores/stores";
 import {
+  clock,
   counts,
   DAY_MS,
   GROUPS,
@@ -34,16 +35,6 @@ interface Books extends AsyncDisposable {
   meddle(): Promise<unknown>;
   /** What a check of the database finds. */
   wrong(): Promise<readonly string[]>;
-}
-
-function clock() {
-  let at = START;
-  return {
-    now: () => at,
-    turn(ms: number) {
-      at += ms;
-    },
-  };
 }
 
 async function onSqlite(): Promise<Books> {
