@@ -21,6 +21,8 @@ export interface Setting {
   readonly credits?: boolean;
   /** PostgreSQL in place of SQLite. */
   readonly postgres?: { readonly url: string; readonly schema: string };
+  /** An upstream of its own, for the model `search`. */
+  readonly search?: number;
   /** An upstream over https, for the models `tls` and `tls-far`; `ca` is a file. */
   readonly tls?: { readonly port: number; readonly ca: string };
 }
@@ -34,9 +36,10 @@ const GREETING = /serves on http:\/\/127\.0\.0\.1:(\d+)/;
 
 /** `text-embedding-3-small` is requested as base64, as in the catalogue; `floats-only` is like a provider without base64. */
 function routingFile(setting: Setting): string {
-  const { upstream, dimensions, cache = "false", durability, processes, postgres, tls } = setting;
-  const provider = (path: string) =>
-    `{ plugin: openai, base_url: "http://127.0.0.1:${upstream}${path}", api_key: sk-bench, concurrency: 10000 }`;
+  const { upstream, search = upstream, dimensions, cache = "false" } = setting;
+  const { durability, processes, postgres, tls } = setting;
+  const provider = (path: string, port = upstream) =>
+    `{ plugin: openai, base_url: "http://127.0.0.1:${port}${path}", api_key: sk-bench, concurrency: 10000 }`;
   const secured = (path: string) =>
     `{ plugin: openai, base_url: "https://localhost:${tls?.port}${path}", ca: ${tls?.ca}, api_key: sk-bench, concurrency: 10000 }`;
   const model = (provider: string, encoding: string) =>
@@ -50,11 +53,13 @@ space_probe: false
 workspace_defaults: { requests_per_minute: 1000000000, tokens_per_minute: 1000000000000 }
 providers:
   near: ${provider("/v1")}
+  search: ${provider("/v1", search)}
   far: ${provider("/far/v1")}${
     tls === undefined ? "" : `\n  tls: ${secured("/v1")}\n  tls-far: ${secured("/far/v1")}`
   }
 models:
   text-embedding-3-small: ${model("near", "base64")}
+  search: ${model("search", "base64")}
   far: ${model("far", "base64")}
   floats-only: ${model("near", "float")}${
     tls === undefined ? "" : `\n  tls: ${model("tls", "base64")}\n  tls-far: ${model("tls-far", "base64")}`

@@ -12,6 +12,7 @@ import { printGoal, printMissed } from "./goals";
 import type { Group, Job, Outcome } from "./load";
 import { type Bench, GROWN_DIMENSIONS, OTHERS } from "./others";
 import {
+  ahead,
   cpuSeconds,
   ENVIRONMENT,
   peakMemory_mb,
@@ -39,12 +40,14 @@ async function load(
   groups: readonly Group[],
   seconds: number,
   more: Partial<Job> = {},
+  isAhead = false,
 ): Promise<Outcome> {
   loads += 1;
   const firstNumber = loads * NUMBERS_A_LOAD;
   const { port, key } = target;
   const job: Job = { port, key, seconds, dimensions: DIMENSIONS, groups, firstNumber, ...more };
-  const child = Bun.spawn([process.execPath, file("load.ts"), JSON.stringify(job)], {
+  const command = [process.execPath, file("load.ts"), JSON.stringify(job)];
+  const child = Bun.spawn(isAhead ? [...ahead(command)] : command, {
     stdout: "pipe",
     stderr: "inherit",
   });
@@ -57,16 +60,26 @@ async function load(
 const AROUND_SECONDS = 1;
 
 /** Runs the first group in its own process: a process that reads answers of 40 MB cannot time a single query. */
-async function loadBeside(target: Target, groups: readonly Group[], seconds: number): Promise<Outcome> {
+async function loadBeside(
+  target: Target,
+  groups: readonly Group[],
+  seconds: number,
+  isAhead: boolean,
+): Promise<Outcome> {
   const [first, ...others] = groups;
-  if (first === undefined || others.length === 0) return load(target, groups, seconds);
+  if (first === undefined || others.length === 0) return load(target, groups, seconds, {}, isAhead);
   const around = load(target, others, seconds + 2 * AROUND_SECONDS);
   await Bun.sleep(AROUND_SECONDS * 1000);
-  const own = await load(target, [first], seconds);
+  const own = await load(target, [first], seconds, {}, isAhead);
   return { ...own, requestsInAll: own.requestsInAll + (await around).requestsInAll };
 }
 
-async function figuresOf(target: Target, groups: readonly Group[], seconds: number): Promise<Figures> {
+async function figuresOf(
+  target: Target,
+  groups: readonly Group[],
+  seconds: number,
+  isAhead = false,
+): Promise<Figures> {
   resetPeak(target.pid);
   const before = cpuSeconds(target.pid);
   const {
@@ -75,7 +88,7 @@ async function figuresOf(target: Target, groups: readonly Group[], seconds: numb
     seconds: took,
     p50_ms,
     p99_ms,
-  } = await loadBeside(target, groups, seconds);
+  } = await loadBeside(target, groups, seconds, isAhead);
   return {
     perSecond: requests / took,
     p50_ms,
@@ -114,7 +127,7 @@ async function measure(
   second: Started | undefined,
   { rounds, seconds, quick }: Pace,
 ): Promise<void> {
-  const { groups, beside } = row;
+  const { groups, beside, isAhead = false } = row;
   const targets = [
     // The proxy knows no models, so a far-away provider is chosen by the path.
     { name: "proxy", target: { ...baseline, key: "none" }, groups },
@@ -126,7 +139,7 @@ async function measure(
   const seen = targets.map((): Figures[] => []);
   for (let round = 0; round < rounds; round += 1) {
     for (const [i, { target, groups: asked }] of targets.entries())
-      seen[i]?.push(await figuresOf(target, asked, seconds));
+      seen[i]?.push(await figuresOf(target, asked, seconds, isAhead));
   }
   const results = new Map(targets.map(({ name }, i) => [name, medians(seen[i] ?? [])]));
   for (const [name, figures] of results) printFigures(name, figures);
@@ -172,10 +185,12 @@ async function main(): Promise<void> {
   const fake = [process.execPath, file("upstream.ts")];
   await using upstream = await start([...fake, String(DIMENSIONS)]);
   await using small = await start([...fake, String(GROWN_DIMENSIONS)]);
+  await using search = await start(ahead([...fake, String(DIMENSIONS)]));
   await using secured = await start([...fake, String(DIMENSIONS), tls.cert, tls.key]);
   const setting = (more: Partial<Setting> = {}): Setting => ({
     executable,
     upstream: more.dimensions === GROWN_DIMENSIONS ? small.port : upstream.port,
+    search: search.port,
     dimensions: DIMENSIONS,
     tls: { port: secured.port, ca: tls.ca },
     ...(durability === "process" || durability === "power" ? { durability } : {}),
