@@ -17,6 +17,8 @@ const FILE_FORMAT = 1_000 * ROW_FORMAT + 1;
 const PAGE_BYTES = 4096;
 /** A SELECT of this many keys reads about 2 MB of typical vectors. */
 const KEYS_IN_A_SELECT = 256;
+/** Pages kept in memory: a key's page is read when it is looked up, and needed again when its row is written a moment later. */
+const PAGES_KEPT_KB = 8_192;
 const ROWS_IN_AN_EVICTION = 256;
 
 // `used` is in microseconds since 1970, so that uses within one millisecond keep their order.
@@ -97,6 +99,7 @@ export function openFile(path: string, bytesMax: number): DiskFile {
     const logPages = Math.min(1_000, Math.floor(pagesMax / 8));
     // Waiting for the disk would stop every request. After a power failure a damaged file is replaced, and each row proves itself (row.ts).
     database.run("PRAGMA synchronous = OFF");
+    database.run(`PRAGMA cache_size = -${PAGES_KEPT_KB}`);
     database.run(`PRAGMA wal_autocheckpoint = ${logPages}`);
     database.run(`PRAGMA journal_size_limit = ${logPages * PAGE_BYTES}`);
     return withDatabase(database, pagesMax - 3 * logPages, logPages);

@@ -33,6 +33,12 @@ export interface Store {
 export type Durability = "process" | "power";
 
 /**
+ * A commit that waits for no disk is not made for more writes than this: it would save nothing more, and hundreds of requests that wait for the same one
+ * would go on at the same moment, in step with one another from then on, while their clients and providers have nothing to do.
+ */
+const WRITES_ENOUGH = 32;
+
+/**
  * @param path a file, created with its folder if missing and readable only by its owner, or ":memory:"
  * @param checkpoint moves the write-ahead log into the database; left out: SQLite does, within a commit
  * @throws GatewayError database_unavailable
@@ -62,7 +68,11 @@ export async function openStore(
   const version = database.query<{ readonly data_version: bigint }, []>("PRAGMA data_version");
   const recent = createRecent(outside, () => read(() => version.get()?.data_version));
   let log: LogKeeper | undefined;
-  const { write, checkLock } = createWriter(database, outside, recent.forget, () => log?.committed());
+  const { write, checkLock } = createWriter(database, outside, {
+    committed: recent.forget,
+    logged: () => log?.committed(),
+    ...(durability === "process" && { enough: WRITES_ENOUGH }),
+  });
   try {
     await patiently(() => mayShrink(database), outside);
     // WAL: readers (`embedgate usage`) never wait for the gateway. The setting is stored in the file.

@@ -50,15 +50,19 @@ interface Waiting {
 
 type Outcome = { readonly value: unknown } | { readonly cause: unknown };
 
-/**
- * @param committed called after each commit that changed more than gatherings, before its writes resolve
- * @param logged called after each commit
- */
+export interface WriterOptions {
+  /** Called after each commit that changed more than gatherings, before its writes resolve. */
+  readonly committed?: () => void;
+  /** Called after each commit. */
+  readonly logged?: () => void;
+  /** So many writes are committed at once, without waiting for more of the same turn; left out: they always wait. */
+  readonly enough?: number;
+}
+
 export function createWriter(
   database: Database,
   outside: World,
-  committed = () => {},
-  logged = () => {},
+  { committed, logged, enough = Number.POSITIVE_INFINITY }: WriterOptions = {},
 ): Writer {
   let queue: Waiting[] = [];
   let isWriting = false;
@@ -127,6 +131,24 @@ export function createWriter(
     }
   }
 
+  /** @returns the cause if another process holds the lock; then the queue is empty, and its writes are still to be done */
+  function commitQueue(): unknown {
+    const group = queue;
+    queue = [];
+    try {
+      const outcomes = commit(group);
+      failuresInARow = 0;
+      lockedSince = undefined;
+      if (group.some(({ gathering }) => gathering === undefined)) committed?.();
+      logged?.();
+      settle(group, outcomes);
+    } catch (cause) {
+      if (isLocked(cause)) return cause;
+      for (const { failed } of group) failed(refusal(cause));
+    }
+    return undefined;
+  }
+
   async function writeAll(): Promise<void> {
     while (queue.length > 0) {
       // Requests that have arrived but are not read yet share the commit, and so do those that arrive while it waits.
@@ -135,18 +157,8 @@ export function createWriter(
         await polled();
       }
       const group = queue;
-      queue = [];
-      try {
-        const outcomes = commit(group);
-        failuresInARow = 0;
-        lockedSince = undefined;
-        if (group.some(({ gathering }) => gathering === undefined)) committed();
-        logged();
-        settle(group, outcomes);
-      } catch (cause) {
-        if (isLocked(cause)) await waitForLock(group, cause);
-        else for (const { failed } of group) failed(refusal(cause));
-      }
+      const cause = commitQueue();
+      if (cause !== undefined) await waitForLock(group, cause);
     }
     // In the same turn as the last look at the queue: a write that comes now starts the loop again.
     isWriting = false;
@@ -179,9 +191,14 @@ export function createWriter(
         done: () => resolve(value),
         failed,
       });
-      if (isWriting) return;
-      isWriting = true;
-      void writeAll();
+      if (!isWriting) {
+        isWriting = true;
+        void writeAll();
+      } else if (queue.length >= enough && failuresInARow === 0) {
+        const group = queue;
+        // On a lock, the loop that waits tries again.
+        if (commitQueue() !== undefined) queue = group;
+      }
     });
 
   function isLockedStill(): boolean {

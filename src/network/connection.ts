@@ -3,15 +3,18 @@
  * which certificates are trusted; http-client.ts decides who uses the connection next.
  */
 import type { Socket } from "bun";
+import { isSilent } from "../machine/silent-socket";
 import { createReplyParser, type Reply } from "./reply-parser";
 import type { Secured } from "./secured";
 
 export interface Connection {
   /** Whether the connection has been open and silent since its last reply. */
   isUsable(): boolean;
+  /** Whether it is usable, and the system has received nothing more on it. False if that cannot be known. */
+  isSilent(): boolean;
   /**
    * One request at a time. Rejects if the connection breaks, with the signal's reason when it fires, or for invalid HTTP. Bytes that arrive before the
-   * request are not its reply: to notice them, the event loop must run between the last check of the connection and this call.
+   * request are not its reply: call this right after `isSilent`, or let the event loop poll the network and call `isUsable` before.
    */
   ask(request: Uint8Array, signal: AbortSignal | undefined): Promise<Reply>;
   /** The connection is idle until the next request: it does not keep the process alive, and closes after the idle timeout. */
@@ -182,8 +185,12 @@ export async function connect(
     await shaken.promise.finally(() => signal?.removeEventListener("abort", close));
   }
 
+  // Bun's types leave it out.
+  const descriptor = "fd" in socket && typeof socket.fd === "number" ? socket.fd : -1;
+  const isUsable = () => !isClosed && exchange === undefined;
   return {
-    isUsable: () => !isClosed && exchange === undefined,
+    isUsable,
+    isSilent: () => isUsable() && isSilent(descriptor),
     ask: (request, signal) =>
       new Promise((resolve, reject) => {
         exchange = { resolve, reject, signal };

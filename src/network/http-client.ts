@@ -117,8 +117,8 @@ export function createHttpClient(
   }
 
   /**
-   * A reply without a request may be in the system's buffer, and would be taken for the answer. So the event loop must have polled the
-   * network before the connection is used.
+   * A reply without a request may be in the system's buffer, and would be taken for the answer. So the connection must be silent, or the event loop
+   * must have polled the network before it is used. Not to wait is better: hundreds of calls that wait for the same turn would stay in step.
    */
   async function ask(
     { server }: Place,
@@ -129,6 +129,7 @@ export function createHttpClient(
     do {
       const idle = idleConnection(server);
       connection = idle ?? (await connectUnlessAborted(server, slice, signal));
+      if (idle?.isSilent()) break;
       await polled();
       // Unsolicited bytes on a new connection are noticed by its first request.
       if (idle === undefined) break;

@@ -8,19 +8,23 @@ import { GatewayError } from "../../src/domain/errors";
 import { temporaryFolder } from "../serving";
 
 /** Ends the turn when it is told to, so that a test decides what comes within one turn. */
-function open(path = ":memory:") {
+function open(path = ":memory:", enough?: number) {
   const database = new Database(path, { strict: true });
   database.run("CREATE TABLE seen (word TEXT PRIMARY KEY)");
   const insert = database.query<unknown, [string]>("INSERT INTO seen VALUES (?1)");
   let now = 0;
-  const { write, checkLock } = createWriter(database, {
-    sleep: async (ms) => {
-      now += ms;
+  const { write, checkLock } = createWriter(
+    database,
+    {
+      sleep: async (ms) => {
+        now += ms;
+      },
+      monotonic: () => now,
+      random: () => 0.5,
+      turn: () => new Promise((resolve) => setImmediate(resolve)),
     },
-    monotonic: () => now,
-    random: () => 0.5,
-    turn: () => new Promise((resolve) => setImmediate(resolve)),
-  });
+    { ...(enough !== undefined && { enough }) },
+  );
   const words = () => database.query<{ word: string }, []>("SELECT word FROM seen ORDER BY word").all();
   const put = (word: string) => write(() => insert.run(word).changes);
   return { database, write, checkLock, put, words: () => words().map(({ word }) => word) };
@@ -60,10 +64,11 @@ test("a commit waits once more where writes came while it waited, and not longer
   const { write } = createWriter(
     database,
     { sleep: async () => {}, monotonic: () => 0, random: () => 0.5, polled },
-    undefined,
-    () => {
-      groups.push(group);
-      group = [];
+    {
+      logged() {
+        groups.push(group);
+        group = [];
+      },
     },
   );
   const put = (word: string) => write(() => group.push(word));
@@ -71,6 +76,32 @@ test("a commit waits once more where writes came while it waited, and not longer
   await Promise.all(waiting);
   expect(groups).toEqual([["a", "b", "c"], ["d", "e"], ["f"]]);
   expect(waits).toBe(5);
+});
+
+test("enough writes are committed within their turn, in the order in which they came", async () => {
+  const database = new Database(":memory:", { strict: true });
+  const said: string[] = [];
+  const outside = { sleep: async () => {}, monotonic: () => 0, random: () => 0.5 };
+  const { write } = createWriter(database, outside, { logged: () => said.push("|"), enough: 3 });
+  const all = [..."abcdefgh"].map((word) =>
+    write(() => said.push(word)).then(() => said.push(word.toUpperCase())),
+  );
+  expect(said.join("")).toBe("abc|def|");
+  await Promise.all(all);
+  expect(said.join("")).toBe("abc|def|ABCDEFgh|GH");
+});
+
+test("enough writes that meet a lock are kept, and written when it is free", async () => {
+  using folder = temporaryFolder();
+  const path = `${folder.path}/t.db`;
+  const { put, words } = open(path, 2);
+  using other = new Database(path, { strict: true });
+  other.run("BEGIN IMMEDIATE");
+  const all = ["a", "b", "c"].map(put);
+  expect(words()).toEqual([]);
+  other.run("ROLLBACK");
+  await Promise.all(all);
+  expect(words()).toEqual(["a", "b", "c"]);
 });
 
 test("a write that throws its own error fails alone, and leaves no changes", async () => {
