@@ -14,7 +14,7 @@ export interface Started extends AsyncDisposable {
 export const ENVIRONMENT = { PATH: process.env.PATH ?? "", BUN_CONFIG_MAX_HTTP_REQUESTS: "65535" };
 
 /** Real-time priority, which needs root or CAP_SYS_NICE. */
-const AHEAD = ["chrt", "--fifo", "1"];
+const AHEAD = ["chrt", "--fifo", "50"];
 
 /** The command for a program that gets a processor at once, as if it had a machine of its own; unchanged if the system does not allow that. */
 export function ahead(command: readonly string[]): readonly string[] {
