@@ -171,7 +171,7 @@ export async function createGateway(
     versions: [packageJson.version, Bun.version],
     configuredModel: (model) => configuredModel(current.config, model),
     spaceNotices: () => current.spaces.notices(),
-    shared: () => sharedFigures(current.routes, stores.size),
+    shared: () => sharedFigures(current.routes, stores),
   });
   const seed = place.region ? bytesOf(place.region.seed) : outside.randomBytes(SEED_BYTES);
   const shared =
@@ -322,7 +322,7 @@ export async function createGateway(
         withCarried(fingerprints, [...insideFingerprints(), ...current.config.spaceFingerprints]),
       isOpen: () => auth.isOpen(),
       requestsInFlight: () => underWay.count(),
-      databaseBytes: stores.size,
+      database: stores,
       forgetSpace: stores.forgetSpace,
     },
     sending,

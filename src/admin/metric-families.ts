@@ -122,7 +122,7 @@ export const FAMILIES = {
   databaseUp: {
     name: "embedgate_database_up",
     type: "gauge",
-    help: "1: the database answers. 0: it does not.",
+    help: "1: the database answers and takes writes. 0: it does not.",
     labels: [],
   },
   databaseSize: {

@@ -24,7 +24,7 @@ export interface Store {
   read<T>(query: () => T): T;
   /** For queries that every request makes: cached until the result may have changed (src/db/recent.ts). */
   readonly once: Recent["once"];
-  /** @throws GatewayError database_unavailable if the file cannot be read, or another process has held a lock for too long */
+  /** @throws GatewayError database_unavailable if the file cannot be read, another process has held a lock for too long, or the last write was refused */
   check(): void;
   close(): void;
 }
@@ -68,7 +68,7 @@ export async function openStore(
   const version = database.query<{ readonly data_version: bigint }, []>("PRAGMA data_version");
   const recent = createRecent(outside, () => read(() => version.get()?.data_version));
   let log: LogKeeper | undefined;
-  const { write, checkLock } = createWriter(database, outside, {
+  const { write, checkWrites } = createWriter(database, outside, {
     committed: recent.forget,
     logged: () => log?.committed(),
     ...(durability === "process" && { enough: WRITES_ENOUGH }),
@@ -100,7 +100,7 @@ export async function openStore(
     once: recent.once,
     check() {
       read(() => countSteps.get());
-      checkLock();
+      checkWrites();
     },
     close() {
       log?.close();

@@ -15,10 +15,11 @@ export interface Writer {
    */
   write<T>(work: () => T, gathering?: Gathering, until?: number): Promise<T>;
   /**
-   * Whether a write can be expected to succeed: no other process has held the lock for as long as a write waits. Starts a trial write.
+   * Whether a write can be expected to succeed: no other process has held the lock for as long as a write waits, and the last write was
+   * not refused, as on a full disk. Starts a trial write.
    * @throws GatewayError database_unavailable
    */
-  checkLock(): void;
+  checkWrites(): void;
 }
 
 /** Changes that several writes collect in memory, to be written once for all of them. Writes without the gathering always find them written. */
@@ -69,6 +70,8 @@ export function createWriter(
   let failuresInARow = 0;
   /** On the monotonic clock: the first of the current run of failures. */
   let lockedSince: number | undefined;
+  /** Why the last write failed, other than by a lock; undefined: it succeeded. */
+  let refused: GatewayError | undefined;
   let isTrying = false;
   const { turn = () => Promise.resolve(), polled = turn } = outside;
 
@@ -139,11 +142,14 @@ export function createWriter(
       const outcomes = commit(group);
       failuresInARow = 0;
       lockedSince = undefined;
+      // A trial that writes nothing does not show that there is room.
+      if (group.some(({ gathering }) => gathering !== NOTHING_GATHERED)) refused = undefined;
       if (group.some(({ gathering }) => gathering === undefined)) committed?.();
       logged?.();
       settle(group, outcomes);
     } catch (cause) {
       if (isLocked(cause)) return cause;
+      if (isOfDatabase(cause)) refused = refusal(cause);
       for (const { failed } of group) failed(refusal(cause));
     }
     return undefined;
@@ -212,19 +218,29 @@ export function createWriter(
     }
   }
 
+  /** SQLite writes the page of a number that is set, also if it stays what it was. */
+  function writePage(): void {
+    const version = database
+      .query<{ user_version: bigint | number }, []>("PRAGMA user_version")
+      .get()?.user_version;
+    database.run(`PRAGMA user_version = ${version ?? 0}`);
+  }
+
   return {
     write,
-    checkLock() {
+    checkWrites() {
       const isLockedOut = isLockedStill() && outside.monotonic() - (lockedSince ?? 0) >= LOCK_WAIT_MS;
-      // An empty transaction takes the lock and writes nothing. Its outcome is in `lockedSince`, for the next check.
+      // An empty transaction takes the lock and writes nothing. Its outcome is in `lockedSince` or `refused`, for the next check.
       if (!isTrying) {
         isTrying = true;
         const over = () => {
           isTrying = false;
         };
-        write(() => {}, NOTHING_GATHERED).then(over, over);
+        const trial = refused === undefined ? write(() => {}, NOTHING_GATHERED) : write(writePage);
+        trial.then(over, over);
       }
       if (isLockedOut) throw lockedOut(undefined);
+      if (refused !== undefined) throw refused;
     },
   };
 }
@@ -261,6 +277,12 @@ async function pause(
 function isLocked(cause: unknown): boolean {
   return cause instanceof Error && "code" in cause && /^SQLITE_(BUSY|LOCKED)/.test(String(cause.code));
 }
+
+/** Not the fault of what was written: a full disk, a file that is read-only or damaged. */
+const isOfDatabase = (cause: unknown) =>
+  cause instanceof Error &&
+  "code" in cause &&
+  /^SQLITE_(FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB)/.test(String(cause.code));
 
 const refusal = (cause: unknown) =>
   cause instanceof GatewayError ? cause : unavailable("The database refused a write", cause);

@@ -56,8 +56,30 @@ export function limitOfBoth(one: LimitSeen, other: LimitSeen): LimitSeen {
   return { tokens, learnedBy, wholeTo: isBounded ? Math.min(wholeTo, tokens) : wholeTo };
 }
 
+/** Calls that a model at a provider was sent within some minutes. A call that was cancelled is not among them. */
+export interface CallCounts {
+  readonly calls: number;
+  /** By its own fault. */
+  readonly failed: number;
+  /** Refused by a rate limit (429). */
+  readonly limited: number;
+}
+
+export type CallEnd = "answered" | "failed" | "limited";
+
+export interface RecentCalls {
+  /** @param now on the monotonic clock, as below */
+  ended(now: number, how: CallEnd): void;
+  /** @param lastMinutes the current one included, at most ten */
+  of(lastMinutes: number, now: number): CallCounts;
+  /** How the latest call ended; undefined: there was none. */
+  readonly latest: CallEnd | undefined;
+}
+
 export interface Health {
   readonly breaker: Breaker;
+  /** Of this process. */
+  readonly recentCalls: RecentCalls;
   /** Inputs that wait for a slot at the provider, or were sent. */
   inputsUnderWay: number;
   /** End of the pause after a 429, on the monotonic clock. */

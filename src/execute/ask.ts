@@ -11,6 +11,7 @@ import type { EmbedCall, EmbedReply } from "../plugin";
 import { believed, isCut } from "../tokens/belief";
 import { type Count, type CountedReply, countOf, estimateOf } from "../tokens/count";
 import { outcomeOf, restMs } from "../upstream/health";
+import { noteCall } from "../upstream/recent-calls";
 import { prove } from "./assemble";
 import { callFor } from "./call";
 import { type Chosen, healthOf, isToWait } from "./choose";
@@ -106,6 +107,7 @@ async function sent(
       latencyMs: outside.monotonic() - startedAt,
     };
     outside.observe?.(seen);
+    noteCall(healthOf(target), outside.monotonic(), outcome, seenAs);
     trace?.ended(seenAs === "ok" ? undefined : seenAs);
     work.called({
       ...seen,

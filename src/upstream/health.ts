@@ -6,6 +6,7 @@ import type { GatewayError } from "../domain/errors";
 import { type Health, type LimitSeen, limitOfBoth, NO_LIMIT_SEEN, type Outcome } from "../domain/health";
 import type { Outside } from "../domain/outside";
 import { createBreaker } from "./breaker";
+import { createRecentCalls } from "./recent-calls";
 import { type Rests, restingWithOthers } from "./rests";
 
 /** Callers choose the names under a pattern, so the least recently used are forgotten. */
@@ -60,6 +61,7 @@ function newHealth(clock: Pick<Outside, "monotonic" | "random">, known: () => Li
   let own = NO_LIMIT_SEEN;
   return {
     breaker: createBreaker(clock),
+    recentCalls: createRecentCalls(),
     inputsUnderWay: 0,
     restsUntil: 0,
     mayBeLoading: true,

@@ -40,7 +40,15 @@ test.skipIf(process.platform !== "linux")(
     // Refused before it cost anything.
     expect(calls).toBe(1);
     expect((await fetch(`${child.url}/healthz`)).status).toBe(200);
+    // Whoever looks is told, and balancers send no requests here.
+    const notices = await fetch(`${child.url}/admin/v1/notices`);
+    expect(await notices.json()).toMatchObject({ notices: [{ kind: "database", severity: "error" }] });
+    expect(await (await fetch(`${child.url}/metrics`)).text()).toContain("\nembedgate_database_up 0\n");
+    expect((await fetch(`${child.url}/readyz`)).status).toBe(503);
     await limitFiles(child, "unlimited");
+    // It writes by itself to see whether there is room, as no request comes.
+    while ((await fetch(`${child.url}/readyz`)).status !== 200);
+    expect(await (await fetch(`${child.url}/admin/v1/notices`)).json()).toEqual({ notices: [] });
     expect((await ask(child, "after"))[0]).toBe(200);
     child.signal("SIGTERM");
     expect(await child.ended()).toBe(0);

@@ -13,7 +13,7 @@ function open(path = ":memory:", enough?: number) {
   database.run("CREATE TABLE seen (word TEXT PRIMARY KEY)");
   const insert = database.query<unknown, [string]>("INSERT INTO seen VALUES (?1)");
   let now = 0;
-  const { write, checkLock } = createWriter(
+  const { write, checkWrites } = createWriter(
     database,
     {
       sleep: async (ms) => {
@@ -27,7 +27,7 @@ function open(path = ":memory:", enough?: number) {
   );
   const words = () => database.query<{ word: string }, []>("SELECT word FROM seen ORDER BY word").all();
   const put = (word: string) => write(() => insert.run(word).changes);
-  return { database, write, checkLock, put, words: () => words().map(({ word }) => word) };
+  return { database, write, checkWrites, put, words: () => words().map(({ word }) => word) };
 }
 
 test("writes of one turn are one transaction, and each has its own answer", async () => {
@@ -157,16 +157,31 @@ test("a lock that another process holds too long refuses each write, and later o
 test("is not ready once another process has held the lock for long, and is ready again when it is free", async () => {
   using folder = temporaryFolder();
   const path = `${folder.path}/shared.db`;
-  const { checkLock, put, words } = open(path);
+  const { checkWrites, put, words } = open(path);
   using other = new Database(path, { strict: true });
   other.run("BEGIN IMMEDIATE");
-  checkLock();
+  checkWrites();
   // Not by `rejects`: it waits inside of expect(), where a turn of setImmediate was once seen never to come.
   const [outcome] = await Promise.allSettled([put("a")]);
   expect(outcome).toMatchObject({ reason: { kind: "database_unavailable" } });
-  expect(checkLock).toThrow("The database is locked by another process.");
+  expect(checkWrites).toThrow("The database is locked by another process.");
   other.run("COMMIT");
-  checkLock();
+  checkWrites();
   await put("b");
   expect(words()).toEqual(["b"]);
+});
+
+test("is not ready while the file has no room, and is ready again once a write succeeds; a row that is refused says nothing of it", async () => {
+  const { database, checkWrites, put } = open();
+  await put("a");
+  await Promise.allSettled([put("a")]);
+  checkWrites();
+  const pages = database.query<{ page_count: number }, []>("PRAGMA page_count").get()?.page_count;
+  database.run(`PRAGMA max_page_count = ${pages}`);
+  const [outcome] = await Promise.allSettled([put("long ".repeat(10_000))]);
+  expect(outcome).toMatchObject({ reason: { kind: "database_unavailable" } });
+  expect(checkWrites).toThrow("The database refused a write: database or disk is full.");
+  database.run("PRAGMA max_page_count = 1000");
+  await put("b");
+  checkWrites();
 });

@@ -50,7 +50,7 @@ export const GATEWAY_PATHS: readonly AdminPath[] = [
     query: {},
     request: NO_BODY,
     answer: GatewayShape,
-    async work(_, { versions, outside, startedAt, isOpen, config, requestsInFlight, databaseBytes }) {
+    async work(_, { versions, outside, startedAt, isOpen, config, requestsInFlight, database }) {
       const [version, bun] = versions;
       const { server, keep } = config();
       return {
@@ -61,7 +61,7 @@ export const GATEWAY_PATHS: readonly AdminPath[] = [
         is_open: isOpen(),
         dialect: server.dialect ?? "openai",
         requests_in_flight: requestsInFlight(),
-        database_bytes: await databaseBytes(),
+        database_bytes: await database.size(),
         keep: {
           requests_days: keep.requestsDays ?? null,
           minutes_days: keep.minutesDays,

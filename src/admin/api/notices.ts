@@ -2,8 +2,10 @@
  * /admin/v1/notices: what needs attention now, each with the command that fixes it. A further kind of notice is a function of `all`.
  */
 import { type Static, Type } from "@sinclair/typebox";
+import { asGatewayError } from "../../domain/errors";
 import { stageOf } from "../../routes/lifecycle";
 import { type AdminPath, adminPath, type Named, NO_BODY } from "./admin-path";
+import { callNotices } from "./call-notices";
 import type { AdminParts } from "./parts";
 import { quoted } from "./quoted";
 import { recentNotices } from "./recent-notices";
@@ -18,11 +20,13 @@ const Notice = Type.Object({
       Type.Literal("end_of_life"),
       Type.Literal("slow"),
       Type.Literal("failing"),
+      Type.Literal("rate_limited"),
+      Type.Literal("database"),
       Type.Literal("spending"),
     ],
     {
       description:
-        "space: a route's vectors, or what is known of them. circuit_open: a provider failed several times in a row. not_configured: a provider's variables are not set. end_of_life: a model's provider ends it. slow, failing: of the last ten minutes, or the last one alone, against the day before. spending: a workspace spends far more than it did, or soon all that it may.",
+        "space: a route's vectors, or what is known of them. circuit_open: a provider failed several times in a row. not_configured: a provider's variables are not set. end_of_life: a model's provider ends it. slow, failing: of the last ten minutes, or the last one alone, against the day before. rate_limited: a provider refuses calls with 429. database: it takes no writes, so that every request is refused. spending: a workspace spends far more than it did, or soon all that it may.",
     },
   ),
   severity: Type.Union([Type.Literal("error"), Type.Literal("warning")], {
@@ -121,6 +125,40 @@ function ofProviders({ config }: AdminParts): Notice[] {
     }));
 }
 
+/** Of one route's failing calls only the notice that is nearest to the cause is told. */
+const CAUSES_FIRST = ["circuit_open", "rate_limited", "failing"];
+
+function withoutConsequences(found: readonly Notice[]): Notice[] {
+  const told = new Map<string, Notice>();
+  for (const notice of found.filter(({ kind }) => CAUSES_FIRST.includes(kind))) {
+    const route = JSON.stringify([notice.model, notice.provider]);
+    const other = told.get(route);
+    if (!other || CAUSES_FIRST.indexOf(notice.kind) < CAUSES_FIRST.indexOf(other.kind))
+      told.set(route, notice);
+  }
+  return found.filter((notice) => !CAUSES_FIRST.includes(notice.kind) || [...told.values()].includes(notice));
+}
+
+function ofDatabase({ database }: AdminParts): Notice[] {
+  try {
+    database.check();
+    return [];
+  } catch (cause) {
+    return [
+      {
+        kind: "database",
+        severity: "error",
+        model: null,
+        provider: null,
+        space: null,
+        workspace: null,
+        message: `${asGatewayError(cause).message} Every request is refused (503 database_unavailable) until it is written to again: free the disk, or end what locks it.`,
+        command: "embedgate doctor",
+      },
+    ];
+  }
+}
+
 export const NOTICE_PATHS: readonly AdminPath[] = [
   adminPath({
     method: "GET",
@@ -131,15 +169,22 @@ export const NOTICE_PATHS: readonly AdminPath[] = [
     request: NO_BODY,
     answer: NoticeList,
     async work(_, parts) {
-      const now = [...ofSpaces(parts), ...ofRoutes(parts), ...ofProviders(parts)];
-      const open = now.filter(({ kind }) => kind === "circuit_open");
-      // An open circuit breaker implies failures: one notice for both.
-      const recent = (await recentNotices(parts)).filter(
-        ({ kind, model, provider }) =>
-          kind !== "failing" || !open.some((one) => one.model === model && one.provider === provider),
-      );
+      const database = ofDatabase(parts);
+      const recent = await recentNotices(parts).catch((cause: unknown) => {
+        // The reason is told already.
+        if (database.length > 0) return [];
+        throw cause;
+      });
+      const found = [
+        ...database,
+        ...ofSpaces(parts),
+        ...ofRoutes(parts),
+        ...ofProviders(parts),
+        ...recent,
+        ...callNotices(parts.routes().named(), parts.outside),
+      ];
       return {
-        notices: [...now, ...recent].sort((a, b) => a.severity.localeCompare(b.severity)),
+        notices: withoutConsequences(found).sort((a, b) => a.severity.localeCompare(b.severity)),
       };
     },
   }),

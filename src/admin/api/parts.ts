@@ -16,6 +16,7 @@ import type { Fingerprints } from "../../spaces/fingerprints";
 import type { SpaceNotice } from "../../spaces/notices";
 import type { RouteRecords } from "../../spaces/records";
 import type { Spaces } from "../../spaces/spaces";
+import type { Stores } from "../../stores/stores";
 
 export interface AdminParts {
   readonly keys: Keys;
@@ -40,7 +41,7 @@ export interface AdminParts {
   readonly fingerprints: () => Pick<Fingerprints, "find" | "list">;
   readonly isOpen: () => boolean;
   readonly requestsInFlight: () => number;
-  readonly databaseBytes: () => Promise<number>;
+  readonly database: Pick<Stores, "size" | "check">;
   /** @returns whether there was one in the database */
   readonly forgetSpace: (space: string, actor: string) => Promise<boolean>;
 }

@@ -2,6 +2,7 @@
  * Notices from the sums of the last minutes: a provider that became slow or fails often, a workspace that spends much faster
  * than before, or is about to reach its cap. A further notice is a function of `recentNotices`.
  */
+import { LATENCY_BOUNDS_MS } from "../../books/latency-bounds";
 import { usdOf } from "../../books/money";
 import { periodAt } from "../../books/periods";
 import type { SeriesFound } from "../../books/series";
@@ -24,20 +25,23 @@ type Group = SeriesFound["groups"][number];
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-const RECENT_MINUTES = 10;
+export const RECENT_MINUTES = 10;
 /** The last hour is compared with the day before it. */
 const USUAL_HOURS = 24;
 
 /** Least number of answers and failures for a notice; fewer may be chance. In one minute alone there must be more. */
 const ANSWERS_MIN = 5;
+export const FAILURES_MIN = 5;
 const ANSWERS_OF_A_MINUTE_MIN = 10;
 /** What changed just now is not in the middle of ten minutes yet: the last minutes are looked at by themselves too. */
 const LAST_MINUTES = 2;
 const SLOWER_TIMES = 3;
 const SLOWER_MS_MIN = 250;
+/** So many providers that become slow together are not the cause. */
+const SLOW_AT_ONCE_MIN = 3;
 /** Used if there is no day before to compare with. */
 const SLOW_MS = 3_000;
-const FAILING_SHARE = 0.1;
+export const FAILING_SHARE = 0.1;
 const FASTER_TIMES = 5;
 /** An hour's spending below it gives no notice, however much it grew: $0.50. */
 const SPENDING_PICO_USD_MIN = 500_000_000_000n;
@@ -70,7 +74,28 @@ export async function recentNotices(parts: AdminParts): Promise<readonly RecentN
     );
     if (notice) found.push(notice);
   }
-  return found;
+  return allAtOnce(found, told(ofRoutes));
+}
+
+/** Where most providers became slow together, it is not they who changed. */
+function allAtOnce(found: readonly RecentNotice[], routes: readonly Group[]): readonly RecentNotice[] {
+  const of = (providers: readonly (string | null | undefined)[]) => [...new Set(providers)].filter(Boolean);
+  const slow = of(found.flatMap(({ kind, provider }) => (kind === "slow" ? [provider] : [])));
+  const judged = of(routes.flatMap(({ names, total }) => (hasAnswers(total, ANSWERS_MIN) ? [names[1]] : [])));
+  if (slow.length < SLOW_AT_ONCE_MIN || slow.length * 2 < judged.length) return found;
+  return [
+    ...found.filter(({ kind }) => kind !== "slow"),
+    {
+      kind: "slow",
+      severity: "warning",
+      model: null,
+      provider: null,
+      space: null,
+      workspace: null,
+      message: `${slow.map((name) => `'${name}'`).join(", ")} became slow at the same time: probably this machine or its network is overloaded. Look at its processors, and at what else runs there.`,
+      command: "embedgate top",
+    },
+  ];
 }
 
 const told = ({ groups }: SeriesFound) => groups.filter(({ isRest }) => !isRest);
@@ -95,13 +120,13 @@ function ofRoute({ names, total, errors, points }: Group, usual: Group | undefin
       ...about,
       kind: "slow",
       severity: "warning",
-      message: `'${provider}' is slow for ${model}: half of its answers take longer than ${words(ms)} in the last ${isSlowNow ? "minute" : `${RECENT_MINUTES} minutes`}${before === null ? "" : `, ${words(before)} before`}. Put another provider before it in the model's routes, or set hedge_after_ms.`,
+      message: `'${provider}' is slow for ${model}: half of its answers take longer than ${words(surely(ms))} in the last ${isSlowNow ? "minute" : `${RECENT_MINUTES} minutes`}${before === null ? "" : `, ${words(before)} before`}. Put another provider before it in the model's routes, or set hedge_after_ms.`,
       command: `embedgate requests list --model ${quoted(model)} --provider ${quoted(provider)}`,
     });
   const failures = errors
     .filter(({ status }) => status >= 500)
     .reduce((sum, { requests }) => sum + requests, 0);
-  if (failures >= ANSWERS_MIN && failures >= Number(total.requests) * FAILING_SHARE)
+  if (!isOver(points) && failures >= FAILURES_MIN && failures >= Number(total.requests) * FAILING_SHARE)
     found.push({
       ...about,
       kind: "failing",
@@ -117,6 +142,16 @@ const isSlow = (ms: number, before: number | null) =>
 
 const hasAnswers = ({ requests, failed }: Group["total"], least: number) =>
   requests - failed >= BigInt(least);
+
+/** The sums know only between which bounds a latency lies. */
+const surely = (ms: number) => LATENCY_BOUNDS_MS.findLast((bound) => bound < ms) ?? ms;
+
+/** Nothing fails any more: there would be no more to do. */
+function isOver(points: Group["points"]): boolean {
+  const last = points.slice(-LAST_MINUTES);
+  const requests = last.reduce((sum, minute) => sum + minute.requests, 0n);
+  return requests >= BigInt(ANSWERS_OF_A_MINUTE_MIN) && last.every(({ failed }) => failed === 0n);
+}
 
 /** Half of the answers of the latest minute that has enough of them were faster. */
 const lastMinute = (points: Group["points"]): number | null =>
@@ -143,7 +178,8 @@ async function ofSpending(
   const now = outside.now();
   const perHour = speedOf(recent, "cost_pico_usd");
   const creditsPerHour = speedOf(recent, "micro_credits");
-  const usualPerHour = (usual?.total.cost_pico_usd ?? 0n) / BigInt(USUAL_HOURS);
+  const ofDay = (usual?.total.cost_pico_usd ?? 0n) / BigInt(USUAL_HOURS);
+  const usualPerHour = ofDay > 0n ? ofDay : perHourBefore(recent.points);
   const notice = (severity: "error" | "warning", message: string, command: string): RecentNotice => ({
     kind: "spending",
     severity,
@@ -156,7 +192,7 @@ async function ofSpending(
   });
   const grew =
     usualPerHour > 0n && perHour >= usualPerHour * BigInt(FASTER_TIMES)
-      ? `, ${perHour / usualPerHour} times as much as usual`
+      ? `, ${perHour / usualPerHour} times as much as ${ofDay > 0n ? "usual" : "minutes before"}`
       : "";
   const speed = `'${name}' spends ${rounded(perHour)} an hour${grew}`;
 
@@ -208,6 +244,14 @@ function speedOf({ total, points }: Group, name: "cost_pico_usd" | "micro_credit
   const last = points.slice(-LAST_MINUTES).reduce((sum, point) => sum + point[name], 0n);
   const lately = (last * 60n) / BigInt(LAST_MINUTES);
   return lately > all ? lately : all;
+}
+
+/** An hour's amount at the speed of the dearest minute before the last ones, where there is no day before to compare with. */
+function perHourBefore(points: Group["points"]): bigint {
+  let dearest = 0n;
+  for (const { cost_pico_usd } of points.slice(0, -LAST_MINUTES))
+    if (cost_pico_usd > dearest) dearest = cost_pico_usd;
+  return dearest * 60n;
 }
 
 const refusals = (requests: number) =>

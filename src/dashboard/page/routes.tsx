@@ -129,6 +129,8 @@ const SHORT: Readonly<Record<Notice["kind"], string>> = {
   end_of_life: "ends soon",
   slow: "slow",
   failing: "failing",
+  rate_limited: "rate limited",
+  database: "database",
   spending: "spending",
 };
 

@@ -29,7 +29,7 @@ export function Well() {
   const workspaceSeries = byWorkspace.said && finished(byWorkspace.said, now());
   return (
     <>
-      <Headline notices={notices.said} all={all.said} range={range} />
+      <Headline notices={notices.problem ? undefined : notices.said} all={all.said} range={range} />
       <Problem text={notices.problem ?? routes.problem ?? all.problem} />
       <Notices notices={notices.said?.notices ?? []} />
       {routes.said && routeSeries ? (
@@ -135,6 +135,8 @@ const KINDS: Readonly<Record<AdminNotices["notices"][number]["kind"], string>> =
   end_of_life: "End of life",
   slow: "Slow provider",
   failing: "Failing provider",
+  rate_limited: "Rate limit",
+  database: "Database",
   spending: "Spending",
 };
 

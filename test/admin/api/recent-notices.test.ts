@@ -97,7 +97,7 @@ workspace_defaults: { cap_usd_per_day: 200 }
     .filter(({ kind }) => RECENT.includes(kind))
     .sort((a, b) => (a.kind < b.kind ? -1 : 1));
   expect(slow?.message).toMatch(
-    /^'eu' is slow for m: half of its answers take longer than 8\d\d ms in the last minute/,
+    /^'eu' is slow for m: half of its answers take longer than 700 ms in the last minute/,
   );
   expect(spending).toBeUndefined();
   takesMs = 1;
@@ -105,6 +105,98 @@ workspace_defaults: { cap_usd_per_day: 200 }
   const found = (await noticesOf(open)).find(({ kind }) => kind === "spending");
   // At the speed of the last two minutes. At that of all ten it would be in two hours and a half.
   expect(found?.message).toMatch(/it reaches its cap of \$200 a day in 4\d minutes\./);
+});
+
+test("several providers that become slow at once are not accused: it is the machine", async () => {
+  let now = Date.UTC(2027, 0, 15, 20, 9);
+  const slow = new Set<string>();
+  const names = ["eu", "us", "asia", "lab"];
+  const fetch = async (url: string, { body }: RequestInit) => {
+    const { input }: { input: string[] } = JSON.parse(String(body));
+    now += slow.has(new URL(url).hostname) ? 900 : 20;
+    const data = input.map((_text, index) => ({ index, embedding: [0.6, 0.8] }));
+    return Response.json({ data, usage: { prompt_tokens: 20, total_tokens: 20 } });
+  };
+  await using open = await openGateway({
+    yaml: `providers:
+${names.map((name) => `  ${name}: { plugin: openai, base_url: "http://${name}/v1" }`).join("\n")}
+models:
+${names.map((name) => `  ${name}: { dimensions: 2, price: 0, uncounted: send, routes: [ { provider: ${name} } ] }`).join("\n")}
+auth: { mode: open }
+space_probe: false
+`,
+    outside: { now: () => now, monotonic: () => now, fetch },
+  });
+  let count = 0;
+  const minute = async () => {
+    const ends = now - (now % 60_000) + 60_000;
+    for (let i = 0; i < 12; i++)
+      for (const model of names) await open.post({ model, input: `a text that is number ${count++}` });
+    now = Math.max(now, ends);
+  };
+  const told = async () =>
+    (await noticesOf(open)).map(({ kind, message }) => [kind, message.split(" became slow")[0]]);
+  for (let i = 0; i < 4; i++) await minute();
+  expect(await told()).toEqual([]);
+  slow.add("eu").add("us");
+  await minute();
+  expect((await noticesOf(open)).map(({ message }) => message.split(" ")[0])).toEqual(["'eu'", "'us'"]);
+  slow.add("asia");
+  await minute();
+  expect(await told()).toEqual([["slow", "'asia', 'eu', 'us'"]]);
+});
+
+test("a workspace that spends far more than minutes before is named, also without a cap and a day to compare with", async () => {
+  let now = Date.UTC(2027, 0, 15, 20, 9);
+  await using open = await openGateway({
+    yaml: OPEN.replace("price: 0.02", "price: 1000"),
+    outside: { now: () => now, monotonic: () => now },
+  });
+  const minute = async (requests: number) => {
+    for (let i = 0; i < requests; i++) await open.post({ model: "fake-8", input: `${now} ${i} words` });
+    now += 60_000;
+  };
+  for (let i = 0; i < 3; i++) await minute(3);
+  const spending = async () => (await noticesOf(open)).filter(({ kind }) => kind === "spending");
+  expect(await spending()).toEqual([]);
+  await minute(60);
+  expect((await spending()).map(({ workspace }) => workspace)).toEqual(["default"]);
+  expect((await spending())[0]?.message).toMatch(
+    /^'default' spends \$\d+\.\d\d an hour, \d+ times as much as minutes before\.$/,
+  );
+});
+
+test("requests that failed are no notice any more once later ones are answered", async () => {
+  let now = Date.UTC(2027, 0, 15, 20, 9);
+  let status = 200;
+  await using open = await openGateway({
+    yaml: `providers: { eu: { plugin: openai, base_url: "http://eu/v1" } }
+models: { m: { dimensions: 2, uncounted: send, routes: [ { provider: eu } ] } }
+auth: { mode: open }
+space_probe: false
+`,
+    outside: {
+      now: () => now,
+      monotonic: () => now,
+      sleep: async () => {},
+      async fetch() {
+        if (status !== 200) return Response.json({ error: { message: "Payment overdue." } }, { status });
+        return Response.json({ data: [{ index: 0, embedding: [0.6, 0.8] }], usage: { prompt_tokens: 3 } });
+      },
+    },
+  });
+  const minute = async (requests: number) => {
+    for (let i = 0; i < requests; i++) await open.post({ model: "m", input: `${now} ${i}` });
+    now += 60_000;
+  };
+  const failing = async () =>
+    (await noticesOf(open)).filter(({ kind }) => kind === "failing" || kind === "circuit_open");
+  status = 503;
+  await minute(8);
+  expect((await failing()).length).toBe(1);
+  status = 200;
+  for (let i = 0; i < 3; i++) await minute(12);
+  expect(await failing()).toEqual([]);
 });
 
 test("a workspace whose requests are refused for lack of credit is an error", async () => {
