@@ -79,7 +79,8 @@ export async function recentNotices(parts: AdminParts): Promise<readonly RecentN
 
 /** Where most providers became slow together, it is not they who changed. */
 function allAtOnce(found: readonly RecentNotice[], routes: readonly Group[]): readonly RecentNotice[] {
-  const of = (providers: readonly (string | null | undefined)[]) => [...new Set(providers)].filter(Boolean);
+  const of = (providers: readonly (string | null | undefined)[]) =>
+    [...new Set(providers)].filter(Boolean).sort();
   const slow = of(found.flatMap(({ kind, provider }) => (kind === "slow" ? [provider] : [])));
   const judged = of(routes.flatMap(({ names, total }) => (hasAnswers(total, ANSWERS_MIN) ? [names[1]] : [])));
   if (slow.length < SLOW_AT_ONCE_MIN || slow.length * 2 < judged.length) return found;
@@ -178,7 +179,7 @@ async function ofSpending(
   const now = outside.now();
   const perHour = speedOf(recent, "cost_pico_usd");
   const creditsPerHour = speedOf(recent, "micro_credits");
-  const ofDay = (usual?.total.cost_pico_usd ?? 0n) / BigInt(USUAL_HOURS);
+  const ofDay = perHourUsually(usual);
   const usualPerHour = ofDay > 0n ? ofDay : perHourBefore(recent.points);
   const notice = (severity: "error" | "warning", message: string, command: string): RecentNotice => ({
     kind: "spending",
@@ -244,6 +245,12 @@ function speedOf({ total, points }: Group, name: "cost_pico_usd" | "micro_credit
   const last = points.slice(-LAST_MINUTES).reduce((sum, point) => sum + point[name], 0n);
   const lately = (last * 60n) / BigInt(LAST_MINUTES);
   return lately > all ? lately : all;
+}
+
+/** Of the hours of the day before in which it spent anything: a nightly batch is as fast each night. */
+function perHourUsually(usual: Group | undefined): bigint {
+  const hours = usual?.points.filter(({ cost_pico_usd }) => cost_pico_usd > 0n).length ?? 0;
+  return hours === 0 ? 0n : (usual?.total.cost_pico_usd ?? 0n) / BigInt(hours);
 }
 
 /** An hour's amount at the speed of the dearest minute before the last ones, where there is no day before to compare with. */
