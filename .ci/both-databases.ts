@@ -59,6 +59,8 @@ export const ON_ONE: Readonly<Record<string, string>> = {
   "test/commands/plugin-test.test.ts": NONE,
   "test/commands/service/files.test.ts": NONE,
   "test/commands/service/steps.test.ts": NONE,
+  "test/dashboard/drawn.test.ts":
+    "reads the ledger as SQLite keeps it; test/stores/sums.test.ts has sums on both",
   "test/dashboard/sums.test.ts":
     "reads the ledger as SQLite keeps it; test/stores/sums.test.ts has sums on both",
   "test/db/backup.test.ts": ITS_FILE,

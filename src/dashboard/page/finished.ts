@@ -3,18 +3,23 @@ import type { AdminSeries } from "../../admin/api/series";
 
 const SECONDS: Readonly<Record<AdminSeries["unit"], number>> = { minute: 60, hour: 3_600, day: 86_400 };
 
+/** How many of its points are over. @param now milliseconds since 1970 */
+export function finishedPoints({ times, unit }: AdminSeries, now: number): number {
+  const last = times.at(-1);
+  const isUnderWay = last !== undefined && unit !== "day" && (last + SECONDS[unit]) * 1_000 > now;
+  return times.length - (isUnderWay ? 1 : 0);
+}
+
 /** @param now milliseconds since 1970 */
 export function finished(series: AdminSeries, now: number): AdminSeries {
-  const last = series.times.at(-1);
-  if (last === undefined || series.unit === "day" || (last + SECONDS[series.unit]) * 1_000 <= now)
-    return series;
+  const count = finishedPoints(series, now);
   return {
     ...series,
-    times: series.times.slice(0, -1),
+    times: series.times.slice(0, count),
     groups: series.groups.map((group) => ({
       ...group,
       points: Object.fromEntries(
-        Object.entries(group.points).map(([column, values]) => [column, values.slice(0, -1)]),
+        Object.entries(group.points).map(([column, values]) => [column, values.slice(0, count)]),
       ),
     })),
   };

@@ -7,10 +7,11 @@ import { addressOf } from "./api";
 import { Caps } from "./caps";
 import { into } from "./into";
 import { Invoice } from "./invoice";
+import { linesOf } from "./lines";
 import { monthStart } from "./months";
 import { Bar, Choice, Field, Problem, Waiting } from "./pieces";
 import { goTo, linkTo, place } from "./place";
-import { COLOURS, Plot } from "./plot";
+import { Plot } from "./plot";
 import { count, share, usd, workspaceName } from "./say";
 import { Table } from "./table";
 
@@ -87,11 +88,8 @@ export function Money() {
             times={said.times}
             say={usd}
             total={(values) => usd(values.reduce<number>((sum, value) => sum + (value ?? 0), 0))}
-            lines={said.groups.slice(0, 6).map((group, i) => ({
-              name: nameOf(group),
-              values: group.points.cost_usd ?? [],
-              colour: COLOURS[i] ?? "--six",
-            }))}
+            isDaily
+            lines={linesOf(dearestFirst(said), "cost_usd", nameOf)}
           />
           <Groups
             series={said}
@@ -112,6 +110,9 @@ export function Money() {
     </>
   );
 }
+
+const dearestFirst = ({ groups }: AdminSeries) =>
+  groups.toSorted((a, b) => Number(b.total.cost_usd) - Number(a.total.cost_usd));
 
 function Totals({ series: { total, groups } }: { readonly series: AdminSeries }) {
   const today = groups.reduce((sum, { points }) => sum + (points.cost_usd?.at(-1) ?? 0), 0);
@@ -143,7 +144,7 @@ interface GroupsProperties {
 }
 
 function Groups({ series, nameOf, csv }: GroupsProperties) {
-  const rows = series.groups.toSorted((a, b) => Number(b.total.cost_usd) - Number(a.total.cost_usd));
+  const rows = dearestFirst(series);
   const most = Number(rows[0]?.total.cost_usd ?? 0);
   return (
     <Table

@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import UPlot from "uplot";
 import { csv } from "../../terminal/csv";
 import { download, onSchemeChange, styleOf } from "./browser";
-import { dayAndClock, dayShort, hourAndMinute } from "./say";
+import { day, dayAndClock, dayShort, hourAndMinute } from "./say";
 import { Table } from "./table";
 
 export interface Line {
@@ -22,6 +22,10 @@ interface Properties {
   /** Seconds since 1970. */
   readonly times: readonly number[];
   readonly lines: readonly Line[];
+  /** How many of the points are drawn; the table and the figures have all of them. Left out: all. */
+  readonly drawn?: number;
+  /** A point is a day in UTC. */
+  readonly isDaily?: boolean;
   readonly say: (value: number) => string;
   /** The legend's figure for a line, such as its last point or its sum. */
   readonly total?: (values: readonly (number | null)[]) => string;
@@ -32,18 +36,21 @@ const HEIGHT = 150;
 const DASHES = [[], [6, 3], [2, 3], [10, 3, 2, 3]];
 export const COLOURS = ["--one", "--two", "--three", "--four", "--five", "--six"] as const;
 
-export function Plot({ title, times, lines, say, total }: Properties) {
+export function Plot({ title, times, lines, drawn = times.length, isDaily = false, say, total }: Properties) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<UPlot | undefined>(undefined);
   const names = lines.map(({ name, colour }) => `${name} ${colour}`).join("\n");
-  const data: UPlot.AlignedData = [[...times], ...lines.map(({ values }) => [...values])];
+  const data: UPlot.AlignedData = [
+    times.slice(0, drawn),
+    ...lines.map(({ values }) => values.slice(0, drawn)),
+  ];
 
   useEffect(() => {
     const { current } = place;
     if (current === null) return;
     const draw = () => {
       plot.current?.destroy();
-      plot.current = new UPlot(options(current.clientWidth, lines, say), data, current);
+      plot.current = new UPlot(options(current.clientWidth, lines, say, isDaily), data, current);
     };
     draw();
     const resized = new ResizeObserver(() => {
@@ -90,7 +97,7 @@ export function Plot({ title, times, lines, say, total }: Properties) {
           keyOf={({ time }) => String(time)}
           empty="Nothing yet."
           columns={[
-            { head: "Time", isName: true, cell: ({ time }) => dayAndClock(time * 1_000) },
+            { head: "Time", isName: true, cell: ({ time }) => (isDaily ? day : dayAndClock)(time * 1_000) },
             ...lines.map(({ name, values }) => ({
               head: name,
               isNumber: true,
@@ -120,7 +127,12 @@ const csvOf = (times: readonly number[], lines: readonly Line[]) =>
     })),
   );
 
-function options(width: number, lines: readonly Line[], say: (value: number) => string): UPlot.Options {
+function options(
+  width: number,
+  lines: readonly Line[],
+  say: (value: number) => string,
+  isDaily: boolean,
+): UPlot.Options {
   const quiet = styleOf("--quiet");
   const rule = styleOf("--rule");
   const axis = { stroke: quiet, font: "11px system-ui, sans-serif", ticks: { show: false } };
@@ -128,6 +140,7 @@ function options(width: number, lines: readonly Line[], say: (value: number) => 
     width: Math.max(100, width),
     height: HEIGHT,
     legend: { show: false },
+    tzDate: (time) => (isDaily ? UPlot.tzDate(new Date(time * 1_000), "UTC") : new Date(time * 1_000)),
     cursor: { y: false, points: { size: 6 } },
     padding: [8, 18, 0, 0],
     axes: [
@@ -137,7 +150,9 @@ function options(width: number, lines: readonly Line[], say: (value: number) => 
         size: 24,
         space: 70,
         values: (_, marks, __, ___, apart) =>
-          marks.map((mark) => (apart >= 86_400 ? dayShort(mark * 1_000) : hourAndMinute(mark * 1_000))),
+          marks.map((mark) =>
+            apart >= 86_400 ? dayShort(mark * 1_000, isDaily) : hourAndMinute(mark * 1_000),
+          ),
       },
       {
         ...axis,

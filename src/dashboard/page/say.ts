@@ -70,8 +70,12 @@ export const dayAndClock = (at: string | number) =>
 export const hourAndMinute = (at: number) =>
   new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 
-export const dayShort = (at: number) =>
-  new Date(at).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+export const dayShort = (at: number, isUtc: boolean) =>
+  new Date(at).toLocaleDateString("en-GB", {
+    day: "numeric",
+    month: "short",
+    ...(isUtc && { timeZone: "UTC" }),
+  });
 
 export const day = (at: string | number) =>
   new Date(at).toLocaleDateString("en-GB", {

@@ -4,10 +4,11 @@ import type { AdminSeries } from "../../admin/api/series";
 import { useAnswer } from "./answer";
 import { addressOf, session } from "./api";
 import { now } from "./browser";
-import { finished } from "./finished";
+import { finished, finishedPoints } from "./finished";
+import { linesOf } from "./lines";
 import { Choice, Command, Problem, Waiting } from "./pieces";
 import { goTo, linkTo, place } from "./place";
-import { COLOURS, Plot } from "./plot";
+import { Plot } from "./plot";
 import { RANGES, type Range, rangeIn } from "./ranges";
 import { RouteTable } from "./routes";
 import { count, milliseconds, share, usd } from "./say";
@@ -44,9 +45,9 @@ export function Well() {
       )}
       {all.said?.total.requests === 0 ? (
         <FirstSteps range={range} model={routes.said?.routes[0]?.model} />
-      ) : all.said && workspaceSeries ? (
+      ) : all.said && byWorkspace.said && workspaceSeries ? (
         <>
-          <Plots all={finished(all.said, now())} byWorkspace={workspaceSeries} unit={unit} />
+          <Plots all={all.said} byWorkspace={byWorkspace.said} unit={unit} />
           <div class="columns">
             <div>
               <WorkspaceTable
@@ -182,6 +183,7 @@ function Plots({
   readonly unit: string;
 }) {
   const points = all.groups[0]?.points ?? {};
+  const drawn = finishedPoints(all, now());
   const sum = (say: (value: number) => string) => (values: readonly (number | null)[]) =>
     say(values.reduce<number>((total, value) => total + (value ?? 0), 0));
   const requests = points.requests ?? [];
@@ -190,6 +192,7 @@ function Plots({
       <Plot
         title={`Requests a ${unit}`}
         times={all.times}
+        drawn={drawn}
         say={count}
         total={sum(count)}
         lines={[
@@ -200,6 +203,7 @@ function Plots({
       <Plot
         title="Latency of answers"
         times={all.times}
+        drawn={drawn}
         say={milliseconds}
         lines={[
           { name: "p50", values: points.p50_ms ?? [], colour: "--one", says: milliseconds(all.total.p50_ms) },
@@ -209,15 +213,12 @@ function Plots({
       <Plot
         title={`Cost a ${unit}, by workspace`}
         times={byWorkspace.times}
+        drawn={finishedPoints(byWorkspace, now())}
         say={usd}
         total={sum(usd)}
-        lines={askers(byWorkspace)
-          .slice(0, 6)
-          .map(({ names, is_rest, points: own }, i) => ({
-            name: is_rest ? "all others" : (names.workspace ?? ""),
-            values: own.cost_usd ?? [],
-            colour: COLOURS[i] ?? "--six",
-          }))}
+        lines={linesOf(askers(byWorkspace), "cost_usd", ({ names, is_rest }) =>
+          is_rest ? "all others" : (names.workspace ?? ""),
+        )}
       />
     </div>
   );
