@@ -154,6 +154,7 @@ export function openSpans({ settings, outside, version, process, dropped }: Span
         get: (carrier, name) => carrier.get(name) ?? undefined,
         keys: (carrier) => [...carrier.keys()],
       });
+      const address = URL.parse(url);
       const span = since(
         OPERATION,
         SpanKind.SERVER,
@@ -161,7 +162,8 @@ export function openSpans({ settings, outside, version, process, dropped }: Span
           "gen_ai.operation.name": OPERATION,
           "gen_ai.provider.name": OWN_NAME,
           "http.request.method": method,
-          "url.path": URL.parse(url)?.pathname ?? "",
+          "url.path": address?.pathname ?? "",
+          "url.scheme": address?.protocol.slice(0, -1) ?? "",
           "embedgate.request.id": requestId,
         },
         from,

@@ -163,6 +163,7 @@ describe("a request's trace", () => {
       "gen_ai.embeddings.dimension.count": 2,
       "http.request.method": "POST",
       "url.path": "/v1/embeddings",
+      "url.scheme": "http",
       "http.response.status_code": 200,
       "embedgate.inputs": 1,
     });
