@@ -103,7 +103,7 @@ function ofRoutes({ routes, outside }: AdminParts): Notice[] {
             kind: "end_of_life",
             severity: stage === "ended" ? "error" : "warning",
             message: `The provider ${stage === "ended" ? "may stop" : "stops"} serving ${target.model} on ${target.facts.end_of_life}: embed stored texts with another model, whose vectors are not comparable with these.`,
-            command: null,
+            command: "embedgate usage --since 30d --by workspace,model",
           });
         return found;
       }),

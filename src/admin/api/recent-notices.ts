@@ -35,6 +35,8 @@ export const FAILURES_MIN = 5;
 const ANSWERS_OF_A_MINUTE_MIN = 10;
 /** What changed just now is not in the middle of ten minutes yet: the last minutes are looked at by themselves too. */
 const LAST_MINUTES = 2;
+/** What a workspace spends now. */
+const SPEED_MINUTES = 5;
 const SLOWER_TIMES = 3;
 const SLOWER_MS_MIN = 250;
 /** So many providers that become slow together are not the cause. */
@@ -197,7 +199,8 @@ async function ofSpending(
       : "";
   const speed = `'${name}' spends ${rounded(perHour)} an hour${grew}`;
 
-  const refused = (code: string) => recent.errors.find((one) => one.code === code)?.requests ?? 0;
+  const refused = (code: string) =>
+    isOver(recent.points) ? 0 : (recent.errors.find((one) => one.code === code)?.requests ?? 0);
   const overCap = refused("cap_exceeded");
   if (overCap > 0)
     return notice(
@@ -239,12 +242,13 @@ async function ofSpending(
   return undefined;
 }
 
-/** An hour's amount at the speed of all minutes, or of the last ones where that is more. */
-function speedOf({ total, points }: Group, name: "cost_pico_usd" | "micro_credits"): bigint {
-  const all = (total[name] * 60n) / BigInt(RECENT_MINUTES);
-  const last = points.slice(-LAST_MINUTES).reduce((sum, point) => sum + point[name], 0n);
-  const lately = (last * 60n) / BigInt(LAST_MINUTES);
-  return lately > all ? lately : all;
+/** An hour's amount at the speed of some minutes, or of the last ones where that is more. */
+function speedOf({ points }: Group, name: "cost_pico_usd" | "micro_credits"): bigint {
+  const [some, last] = [SPEED_MINUTES, LAST_MINUTES].map(
+    (minutes) =>
+      (points.slice(-minutes).reduce((sum, point) => sum + point[name], 0n) * 60n) / BigInt(minutes),
+  );
+  return (last ?? 0n) > (some ?? 0n) ? (last ?? 0n) : (some ?? 0n);
 }
 
 /** Of the hours of the day before in which it spent anything: a nightly batch is as fast each night. */
