@@ -2,8 +2,10 @@
  * Received bytes of a connection that were not read yet. Each byte is searched for a delimiter only once, however small the pieces are.
  */
 
+const NOTHING = new Uint8Array();
+
 export class Unread {
-  private bytes: Uint8Array = new Uint8Array();
+  private bytes: Uint8Array = NOTHING;
   private from = 0;
   private to = 0;
   /** Whether this object owns the memory and may write to it. */
@@ -44,7 +46,16 @@ export class Unread {
     const taken = this.bytes.subarray(this.from, end);
     this.from = end;
     this.searched = 0;
+    // An idle connection must not keep its last reply in memory.
+    if (end === this.to) this.forget();
     return taken;
+  }
+
+  private forget(): void {
+    this.bytes = NOTHING;
+    this.isOwn = false;
+    this.from = 0;
+    this.to = 0;
   }
 
   /** Takes everything up to and including the delimiter; undefined if it has not arrived yet. Repeated calls must use the same delimiter. */

@@ -184,3 +184,22 @@ describe("a reply that arrives byte by byte costs no more than its bytes", () =>
     }
   });
 });
+
+test("a connection that has its reply keeps none of its bytes", () => {
+  const head = "HTTP/1.1 200 OK\r\nContent-Length: 8000\r\n\r\n";
+  const keep = (pieces: readonly string[]) => {
+    const parser = createReplyParser(MAX);
+    for (const piece of pieces) parser.feed(bytesOf(piece));
+    return parser;
+  };
+  const buffers = () => heapStats().objectTypeCounts.ArrayBuffer ?? 0;
+  const whole = head + "x".repeat(8000);
+  for (const pieces of [[whole], [whole.slice(0, 20), whole.slice(20)]]) {
+    Bun.gc(true);
+    const before = buffers();
+    const parsers = Array.from({ length: 500 }, () => keep(pieces));
+    Bun.gc(true);
+    expect(buffers() - before).toBeLessThan(50);
+    expect(parsers).toHaveLength(500);
+  }
+});
