@@ -130,7 +130,9 @@ export function createSending(
   return {
     begin(body, client) {
       if (typeof body === "object" && "stream" in body)
-        return body.stream(client.reader, watch(body.heldBytes, client));
+        return body.heldBytes === 0
+          ? body.stream(client.reader)
+          : body.stream(client.reader, watch(body.heldBytes, client));
       if (body.length < GATHERED_BYTES) return body;
       const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
       return bytes.byteLength < COUNTED_BYTES
@@ -146,10 +148,10 @@ export function createSending(
  * of a stream it sends in one. The answer is then chunked, without a length.
  */
 function inOneHead(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> {
-  return new ReadableStream({
+  return directStream({
     pull(stream) {
-      stream.enqueue(bytes);
-      stream.close();
+      stream.write(bytes);
+      stream.end();
     },
   });
 }

@@ -1,23 +1,28 @@
 /**
- * Step 9: turns an answer into bytes. A small answer is printed at once, a larger one page by page as the client reads it, so that the whole
- * text is never held in memory. Other requests do not wait for a large answer: the event loop runs between two pages, or, where machine code
- * for printing is missing, worker threads print the pages.
+ * Step 9: turns an answer into bytes. A small answer is printed at once, or while it is sent; a larger one page by page as the client reads it, so
+ * that the whole text is never held in memory. Other requests do not wait for a large answer: the event loop runs between two pages, or, where
+ * machine code for printing is missing, worker threads print the pages.
  */
 import type { Aside } from "../aside/aside";
 import { packed } from "../aside/packed-page";
 import { directStream, UNWATCHED, type Watch } from "../printing/direct-stream";
-import { isQuick, printPage } from "../printing/print";
+import { bytesOf, isQuick, printPage } from "../printing/print";
 import { PAGE_BYTES, type Page, pagesOf, type Script } from "../printing/script";
 
-/** A small answer as bytes, or a large one that is still to be printed. */
+/** A small answer as bytes, or one that is still to be printed. */
 export type Body = Uint8Array<ArrayBuffer> | Printing;
 
 export interface Printing {
-  /** The most memory held until the answer is read to its end: the vectors that are still to be printed, and the pages. */
+  /** The most memory held until the answer is read to its end: the vectors that are still to be printed, and the pages; 0 for a small answer. */
   readonly heldBytes: number;
   /** @param reader a server copies what it cannot send at once, so the page memory is reused; other readers keep it */
   stream(reader: "server" | "other", watch?: Watch): ReadableStream<Uint8Array>;
 }
+
+/** Smaller answers are printed at once. */
+const SHARED_BYTES_MIN = 12 * 1024;
+/** Small compared with what a connection holds anyway. */
+const SHARED_BYTES_MAX = 64 * 1024;
 
 /** This many pages take two or three milliseconds together, with turns of the event loop between them: less than passing them to a thread. */
 const PAGES_HERE_MAX = 2;
@@ -50,7 +55,10 @@ export function printed(
   }
   const [first] = begun;
   if (first === undefined) return new Uint8Array();
-  if (begun.length === 1) return printPage(first);
+  if (begun.length === 1) {
+    const bytes = bytesOf(first);
+    return bytes < SHARED_BYTES_MIN || bytes > SHARED_BYTES_MAX ? printPage(first) : inShared(first);
+  }
   const isSmall = begun.length <= PAGES_HERE_MAX;
   const way = isSmall ? here() : quick ? here(aside.slice) : byOthers(aside);
   return {
@@ -58,6 +66,27 @@ export function printed(
     stream: (reader, watch = UNWATCHED) => inPages(begun, pages, way, reader === "server", watch, over),
   };
 }
+
+/** All answers of one text are printed into this memory, one after the other: as garbage they would be a fifth of what a request leaves. */
+let shared = new ArrayBuffer(0);
+
+const inShared = (page: Page): Printing => ({
+  heldBytes: 0,
+  stream: (reader) =>
+    directStream({
+      pull(stream) {
+        if (reader === "server") {
+          // Printing may have moved it to larger memory, or to less.
+          if (shared.byteLength < SHARED_BYTES_MAX) shared = new ArrayBuffer(SHARED_BYTES_MAX);
+          const bytes = printPage(page, shared);
+          // Copies them before it returns.
+          stream.write(bytes);
+          shared = bytes.buffer;
+        } else stream.write(printPage(page));
+        stream.end();
+      },
+    }),
+});
 
 function inPages(
   begun: Page[],

@@ -5,11 +5,11 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { type Aside, openAside } from "../../src/aside/aside";
 import { printPage } from "../../src/printing/print";
-import { type Entries, pagesOf, type Script } from "../../src/printing/script";
+import { type Entries, type Page, pagesOf, type Script } from "../../src/printing/script";
 import { embeddingObjects } from "../../src/printing/vectors";
 import { type Body, printed } from "../../src/request/printing";
 import { type OpenGateway, openGateway } from "../gateway";
-import { startServing, temporaryFolder } from "../serving";
+import { startServing, startUpstream, temporaryFolder, wireTo } from "../serving";
 
 const opened: Aside[] = [];
 afterAll(() => {
@@ -39,13 +39,57 @@ function streamOf(body: Body, reader: "server" | "other" = "other"): ReadableStr
   throw new Error("it was printed at once");
 }
 
+const NO_PAGE: Page = { encoding: "float", vectors: [], words: [] };
+
 /** As a server reads it: what is not sent at once is copied. */
 async function copied(body: Body): Promise<string> {
   return new TextDecoder().decode(await new Response(streamOf(body, "server")).arrayBuffer());
 }
 
 test("a small answer is printed at once", () => {
-  expect(printed(script("float", 3), open(0))).toBeInstanceOf(Uint8Array);
+  expect(printed(script("base64", 1), open(0))).toBeInstanceOf(Uint8Array);
+});
+
+describe("an answer of one text", () => {
+  test("is printed while it is sent, and what other readers got is theirs", async () => {
+    const aside = open(0);
+    const read = async (reader: "server" | "other", count: number) => {
+      const pieces: Uint8Array[] = [];
+      for await (const piece of streamOf(printed(script("float", count), aside), reader)) pieces.push(piece);
+      return pieces;
+    };
+    const dueOf = (count: number) =>
+      Buffer.from(printPage([...pagesOf(script("float", count))][0] ?? NO_PAGE));
+    const first = await read("other", 1);
+    const second = await read("other", 3);
+    expect(Buffer.concat(first).equals(dueOf(1))).toBe(true);
+    expect(Buffer.concat(second).equals(dueOf(3))).toBe(true);
+    // One after the other, larger and smaller.
+    for (const count of [1, 3, 1, 2])
+      expect(await copied(printed(script("float", count), aside))).toBe(dueOf(count).toString());
+  });
+
+  test("has its own vector, with many under way and clients that read late", async () => {
+    const vector = (text: string) =>
+      Array.from({ length: 1536 }, (_, i) => Math.fround(Math.sin(Number(text) + i)));
+    using upstream = startUpstream({ vector });
+    using folder = temporaryFolder({ "gateway.yaml": wireTo(upstream) });
+    await using child = await startServing(folder.path);
+    const numbers = Array.from({ length: 300 }, (_, i) => i);
+    const late = await Promise.all(
+      numbers.map(async (number) => {
+        const body = JSON.stringify({ model: "m", input: String(number) });
+        return {
+          number,
+          answer: await fetch(`${child.url}/v1/embeddings`, { method: "POST", headers: JSON_BODY, body }),
+        };
+      }),
+    );
+    for (const { number, answer } of late) {
+      const { data }: { data: { embedding: number[] }[] } = JSON.parse(await answer.text());
+      expect(Float32Array.from(data[0]?.embedding ?? [])).toEqual(Float32Array.from(vector(String(number))));
+    }
+  });
 });
 
 describe.each([
