@@ -3,8 +3,8 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { GatewayConfig, Loaded } from "../config/gateway-config";
+import { keepExecutableSmall } from "../machine/executable-pages";
 import { openServiceManager } from "../machine/service-manager";
-import { giveBackStartPages } from "../machine/start-pages";
 import { realOutside } from "../network/real-outside";
 import { type FreePort, findFreePort } from "../processes/port";
 import { announce } from "../processes/presence";
@@ -14,9 +14,6 @@ import { greeting, type ListeningGateway, listen } from "../serving/listening";
 import { reloadGateway, reloadOnChange } from "../serving/reloading";
 import { endingSignal } from "../serving/signals";
 import { ALONE } from "../sharing/place";
-
-/** By then the start is over. */
-const START_PAGES_MS = 300;
 
 const RELOADED =
   "configuration reloaded. The executable is reloaded without downtime only as a systemd service, or with server.processes of 2 or more.";
@@ -50,7 +47,7 @@ export async function serveAlone(config: GatewayConfig, load: () => Promise<Load
   console.log(greeting(listening));
   const manager = openServiceManager(realOutside);
   manager.ready();
-  realOutside.alarm(START_PAGES_MS, giveBackStartPages);
+  keepExecutableSmall(realOutside);
   const signal = await Promise.race([ended, gateway.fenced]);
   manager.stopping();
   stopWatching();

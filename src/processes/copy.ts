@@ -8,6 +8,7 @@ import { openRing } from "../cache/ring";
 import type { GatewayConfig } from "../config/gateway-config";
 import type { Outside } from "../domain/outside";
 import { commonClock } from "../machine/clock";
+import { keepExecutableSmall } from "../machine/executable-pages";
 import { ignoreNewConnections, steerNoMore, steerTo } from "../machine/steering";
 import { realOutside } from "../network/real-outside";
 import { configured } from "../serving/configured";
@@ -123,6 +124,7 @@ function createCopy(channel: () => Channel) {
       const when = order.begins ? Promise.resolve() : mayListen.promise;
       listening = await listen(toServeBy(), outside, place, { ...order, when });
       void listening.gateway.fenced.then(() => end(false));
+      keepExecutableSmall(outside);
       return {
         port: Number(listening.url.port),
         greeting: greeting(listening, processes),
