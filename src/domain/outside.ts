@@ -18,8 +18,8 @@ export interface Outside {
   /** Resolves at the end of this turn of the event loop. Left out: at once. */
   readonly turn?: () => Promise<void>;
   /**
-   * For work in slices: resolves when the next slice may run. Each turn of the event loop lets one waiter continue, so that several large
-   * requests delay the others no longer than one does. Left out: same as `turn`.
+   * For work in slices: resolves when the next slice may run. A turn of the event loop lets one waiter continue at most, and mostly none while
+   * others wait for `turn` or `polled`, so that several large requests delay the others no longer than one does. Left out: same as `turn`.
    */
   readonly slice?: () => Promise<void>;
   /** Resolves once the event loop has polled the network; left out: same as `turn`. */

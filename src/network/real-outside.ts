@@ -6,6 +6,7 @@ import { lookup } from "node:dns/promises";
 import type { EndSignal } from "../domain/ending";
 import type { Outside } from "../domain/outside";
 import { coresHere } from "../machine/cores";
+import { createTurns } from "../machine/turns";
 import { createHttpClient } from "./http-client";
 import { createLog } from "./log";
 
@@ -38,34 +39,10 @@ function readFile(path: string): Promise<string | undefined> {
 /** One core is left for the event loop. More than a few threads would only use memory. */
 const threads = Math.max(1, Math.min(4, coresHere() - 1));
 
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
-
-/** The wait that has not come to its first turn yet. */
-let polling: Promise<void> | undefined;
-
-/** The first turn of the event loop may come before it polls the network, the second comes after. All calls before the first share one wait. */
-function polled(): Promise<void> {
-  polling ??= new Promise((resolve) => {
-    setImmediate(() => {
-      polling = undefined;
-      setImmediate(resolve);
-    });
-  });
-  return polling;
-}
+const { turn, polled, slice } = createTurns(setImmediate, () => performance.now());
 
 /** Not Bun's own lookup, which remembers an address for 30 s. */
 const addressesOf = async (name: string) => (await lookup(name, { all: true })).map(({ address }) => address);
-
-const waitingForSlice: (() => void)[] = [];
-const slice = () =>
-  new Promise<void>((resolve) => {
-    if (waitingForSlice.push(resolve) === 1) setImmediate(nextSlice);
-  });
-function nextSlice(): void {
-  waitingForSlice.shift()?.();
-  if (waitingForSlice.length > 0) setImmediate(nextSlice);
-}
 
 /** On standard error, so that standard output has only the command's output. */
 const log = createLog({
