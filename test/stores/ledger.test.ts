@@ -3,6 +3,8 @@
  * files; a separate file has what only one database has.
  */
 import { describe, expect, test } from "bun:test";
+import type { LedgerRow } from "../../src/books/ledger-row";
+import { asGatewayError } from "../../src/domain/errors";
 import { KINDS, LEASING } from "./databases";
 import { holdingOf, NOON, rowOf, underWay } from "./rows";
 
@@ -82,6 +84,48 @@ for (const { name, isThere, make } of [...KINDS, LEASING]) {
       );
       expect(outcomes.filter((one) => one === "answered")).toHaveLength(37);
       expect((await stores.openWorkspaces(DEFAULTS).show("team")).micro_credits).toBe(0n);
+    });
+
+    test("what begins and what is settled at the same moment leaves exact sums, whether the holds fit or not", async () => {
+      await using database = make();
+      const stores = await database.open({ now: () => NOON });
+      const ledger = stores.openLedger();
+      const workspaces = stores.openWorkspaces(DEFAULTS);
+      await workspaces.create("team", {}, 100n);
+      const held = holdingOf({ least: 10, most: 10, day: 1_000_000_000n });
+      const some = (count: number, cost: number) => Array.from({ length: count }, () => rowOf(cost));
+      const begin = (rows: readonly LedgerRow[]) =>
+        rows.map((row) =>
+          ledger.begin(underWay(row), held).catch((thrown: unknown) => asGatewayError(thrown).kind),
+        );
+      const settle = (rows: readonly LedgerRow[]) => rows.map((row) => ledger.settle(row));
+      const [first, second, third] = [some(5, 7), some(5, 3), some(3, 10)];
+      expect(await Promise.all(begin(first))).toEqual(Array(5).fill(true));
+      // 100 less the five holds of ten: the next five fit.
+      const [charged, begun] = await Promise.all([Promise.all(settle(first)), Promise.all(begin(second))]);
+      expect(charged.map(({ microCredits }) => microCredits)).toEqual(Array(5).fill(7n));
+      expect(charged.map(({ remaining }) => remaining)).toContain(65n);
+      expect(begun).toEqual(Array(5).fill(true));
+      expect(await workspaces.show("team")).toMatchObject({ micro_credits: 65n, micro_credits_held: 50n });
+      // Of 15 that nobody holds, three times ten do not fit before the settling, and do after it.
+      const late = await Promise.all([Promise.all(settle(second)), Promise.all(begin(third))]);
+      expect(late[0].map(({ short }) => short)).toEqual(Array(5).fill(0n));
+      const going = third.filter((_, i) => late[1][i] === true);
+      const waiting = third.filter((_, i) => late[1][i] === false);
+      expect(going.length + waiting.length).toBe(3);
+      expect(await workspaces.show("team")).toMatchObject({
+        micro_credits: 50n,
+        micro_credits_held: BigInt(10 * going.length),
+      });
+      expect(await Promise.all(begin(waiting))).toEqual(waiting.map(() => true));
+      await Promise.all(settle(third));
+      expect(await workspaces.show("team")).toMatchObject({ micro_credits: 20n, micro_credits_held: 0n });
+      expect(await stores.openStatements().spent("team", NOON)).toMatchObject({ today: 80_000_000n });
+      for (const row of [...first, ...second, ...third])
+        expect(await stores.openRequests().show(row.request_id)).toMatchObject({
+          status: 200n,
+          micro_credits: row.cost_femto_credits / 1_000_000_000n,
+        });
     });
 
     test("caps are for a day and a month, and reset with them", async () => {

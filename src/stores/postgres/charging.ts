@@ -6,6 +6,7 @@ import type { Charge } from "../../books/balances";
 import type { LedgerRow } from "../../books/ledger-row";
 import type { DatabaseClock } from "./clock";
 import type { Connection } from "./connection";
+import { type HeldAndSettled, holdAndSettle } from "./hold-and-settle";
 import { type Beginning, beginLeased, type Held, holdTogether, termsKey } from "./holding";
 import type { Leases } from "./leases";
 import { settleLeased, settleTogether } from "./settling";
@@ -23,6 +24,14 @@ export interface Charging {
     connection: Connection,
     all: readonly [Beginning, ...Beginning[]],
   ): Promise<readonly Held[] | undefined>;
+  /** Whether these could begin in one statement with rows that are settled: `beginAndSettle`. @param all with the same `beginKey` */
+  canShare(all: readonly [Beginning, ...Beginning[]]): boolean;
+  /** @param all that can share @param rows of the same workspace, not leased, none of which costs more than its hold */
+  beginAndSettle(
+    connection: Connection,
+    all: readonly [Beginning, ...Beginning[]],
+    rows: readonly LedgerRow[],
+  ): Promise<HeldAndSettled>;
   /** @param rows of one workspace, either all leased or none @param areFree see `settleTogether` */
   settle(
     connection: Connection,
@@ -52,6 +61,11 @@ export function createCharging(
       if (!(await beginLeased(connection, all, process, at()))) return undefined;
       return all.flatMap(({ row }) => leases.heldFor(row.request_id) ?? []);
     },
+    canShare: (all) =>
+      all[0].reserve === undefined &&
+      !isLeased(all[0].row) &&
+      all.some(({ estimate }) => estimate.most.femtoCredits > 0n || estimate.most.picoUsd > 0n),
+    beginAndSettle: (connection, all, rows) => holdAndSettle(connection, all, rows, process, at()),
     settle(connection, rows, areFree = false) {
       const [{ workspace }] = rows;
       return leases && isLeased(rows[0])

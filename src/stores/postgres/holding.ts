@@ -71,7 +71,7 @@ const shape = COLUMNS.map(([name, type]) => `"${name}" ${type}`).join(", ");
 /** $1 the time, $2 the process, $3 the time zone, $4 the rows. */
 const TIME = timeOf("$1");
 const DAY = dayOf(TIME, "$3::text");
-const insertFrom = (held: string) => `
+export const insertFrom = (held: string) => `
   INSERT INTO @ledger (started_at, process, spent_on, ${names})
   SELECT coalesce(r.started_at, ${TIME}), $2, ${DAY}, ${names} FROM json_to_recordset($4::text::json) AS r(started_at bigint, ${shape})${held}
   RETURNING request_id, micro_credits_held`;
@@ -83,11 +83,13 @@ export const capsFit = (fits: (left: string) => string) => `
     ${capFits("$8", "spent_day_pico_usd", "spent_day", DAY, fits)}
     AND ${capFits("$9", "spent_month_pico_usd", "spent_month", `left(${DAY}, 7)`, fits)}`;
 
+/** Whether all that is to be held fits. */
+export const ALL_FIT = `(micro_credits IS NULL OR micro_credits - micro_credits_held >= $6)
+      AND ${capsFit((left) => `${left} - pico_usd_held >= $7`)}`;
 const HOLD_ALL = `
   WITH held AS (
     UPDATE @workspaces SET micro_credits_held = micro_credits_held + $6, pico_usd_held = pico_usd_held + $7
-    WHERE name = $5 AND (micro_credits IS NULL OR micro_credits - micro_credits_held >= $6)
-      AND ${capsFit((left) => `${left} - pico_usd_held >= $7`)}
+    WHERE name = $5 AND ${ALL_FIT}
     RETURNING 1)
   ${insertFrom(", held")}`;
 
@@ -144,6 +146,25 @@ interface HeldRow {
   readonly pico_usd_held: bigint;
 }
 
+/** What is held for each of a group, and the parameters of a statement that holds it. */
+export function holdingOf(group: readonly [Beginning, ...Beginning[]], process: string, at: number | null) {
+  const [{ row, terms }] = group;
+  const holds = group.map(({ estimate }) => mostOf(estimate));
+  const { day = null, month = null, timeZone = UTC } = terms.caps;
+  const parameters = [
+    at === null ? null : row.started_at,
+    process,
+    timeZone,
+    JSON.stringify(group.map((one) => asJson(one, at))),
+    row.workspace,
+    holds.reduce((sum, one) => sum + one.microCredits, 0n),
+    holds.reduce((sum, one) => sum + one.picoUsd, 0n),
+    day,
+    month,
+  ] as const;
+  return { holds, parameters };
+}
+
 /**
  * @param group with the same `termsKey`
  * @returns what is held for each; undefined where not all of them fit, and nothing was written
@@ -154,13 +175,9 @@ export async function holdTogether(
   process: string,
   at: number | null,
 ): Promise<readonly Held[] | undefined> {
-  const [{ row, terms, reserve }] = group;
-  const holds = group.map(({ estimate }) => mostOf(estimate));
-  const microCredits = holds.reduce((sum, one) => sum + one.microCredits, 0n);
-  const picoUsd = holds.reduce((sum, one) => sum + one.picoUsd, 0n);
-  const rows = JSON.stringify(group.map((one) => asJson(one, at)));
-  const { day = null, month = null, timeZone = UTC } = terms.caps;
-  const time = at === null ? null : row.started_at;
+  const [{ reserve }] = group;
+  const { holds, parameters } = holdingOf(group, process, at);
+  const [time, , timeZone, rows, , microCredits, picoUsd] = parameters;
   if (reserve !== undefined) {
     const taken = await query<HeldRow>(TAKE, [time, process, timeZone, rows, reserve]);
     const byId = new Map(taken.map((one) => [one.request_id, one]));
@@ -172,17 +189,7 @@ export async function holdTogether(
   const begun =
     microCredits === 0n && picoUsd === 0n
       ? await query(INSERT, [time, process, timeZone, rows])
-      : await query(HOLD_ALL, [
-          time,
-          process,
-          timeZone,
-          rows,
-          row.workspace,
-          microCredits,
-          picoUsd,
-          day,
-          month,
-        ]);
+      : await query(HOLD_ALL, parameters);
   return begun.length === group.length ? holds : undefined;
 }
 

@@ -5,7 +5,6 @@
 import type { Charge, Holding } from "../../books/balances";
 import { ANSWERED, INTERRUPTED, type Ledger, OWED_ROWS_MAX, OWN_WORKSPACE } from "../../books/ledger";
 import type { LedgerRow } from "../../books/ledger-row";
-import { ceilingOf, FEMTO_CREDITS_PER_MICRO_CREDIT } from "../../books/money";
 import { Ending } from "../../domain/ending";
 import { asGatewayError } from "../../domain/errors";
 import type { Outside } from "../../domain/outside";
@@ -13,6 +12,7 @@ import type { Base } from "./base";
 import { createCharging } from "./charging";
 import { beginUntil, createCommitting, type Entry, type Outcome, settleUntil } from "./committing";
 import { type Connection, stateOf } from "./connection";
+import { type Begun, costsNothing, createGrouping, FREE, type Work } from "./grouping";
 import {
   type BalanceRow,
   type Beginning,
@@ -38,13 +38,6 @@ interface NearTheEnd {
   readonly readAt: number;
 }
 const KNOWN_MS = 100;
-
-type Work =
-  | ({ readonly kind: "begin" } & Beginning)
-  | { readonly kind: "settle" | "insert" | "refuse"; readonly row: LedgerRow };
-
-/** undefined: the row may have been begun, and what it holds is not known. */
-type Begun = Held | undefined;
 
 const PAY_EVERY_MS = 1_000;
 
@@ -72,6 +65,7 @@ export function openPostgresLedger(
   const ending = new Ending();
 
   const refusing = createRefusing(process);
+  const grouping = createGrouping({ charging, begun, refuse, process, at: clock.at });
   const committing = createCommitting<Work>(pool, { together, alone }, outside);
 
   async function ensureAll(connection: Connection, entries: readonly Entry<Work>[]): Promise<void> {
@@ -82,92 +76,10 @@ export function openPostgresLedger(
     }
   }
 
-  interface Statement {
-    readonly workspace: string;
-    readonly run: (connection: Connection) => Promise<void>;
-  }
-
-  /** One statement for all entries of a workspace that can share it. */
-  function statementsOf(entries: readonly Entry<Work>[], outcomes: Map<Entry<Work>, Outcome>): Statement[] {
-    const statements: Statement[] = [];
-    const of = (kind: Work["kind"]) => entries.filter(({ work }) => work.kind === kind);
-    const beginnings = entries.flatMap((entry) =>
-      entry.work.kind === "begin" ? [{ entry, beginning: entry.work }] : [],
-    );
-    for (const group of Map.groupBy(beginnings, ({ beginning }) => charging.beginKey(beginning)).values()) {
-      const [first, ...others] = group;
-      if (first === undefined) continue;
-      statements.push({
-        workspace: first.entry.workspace,
-        async run(connection) {
-          const all = [first.beginning, ...others.map(({ beginning }) => beginning)] as const;
-          const held = await charging.begin(connection, all);
-          for (const [i, { entry, beginning }] of group.entries()) {
-            if (held) begun.set(beginning.row.request_id, held[i]);
-            outcomes.set(entry, held ? { value: true } : "alone");
-          }
-        },
-      });
-    }
-    for (const group of Map.groupBy(of("settle"), groupKey).values()) {
-      const [first, ...others] = group;
-      if (first === undefined) continue;
-      statements.push({
-        workspace: first.workspace,
-        async run(connection) {
-          const rows = [first.work.row, ...others.map(({ work }) => work.row)] as const;
-          const charges = await charging.settle(connection, rows, rows.every(isFree));
-          for (const entry of group) {
-            const charge = charges.get(entry.work.row.request_id);
-            outcomes.set(entry, charge ? { value: charge } : "alone");
-          }
-        },
-      });
-    }
-    const inserts = of("insert");
-    if (inserts.length > 0)
-      statements.push({
-        workspace: "",
-        async run(connection) {
-          const rows = inserts.map(({ work }) => work.row).filter(costsNothing);
-          const charges = await insertSettled(connection, rows, process, clock.at());
-          for (const entry of inserts) {
-            const charge = charges.get(entry.work.row.request_id);
-            outcomes.set(entry, charge ? { value: charge } : "alone");
-          }
-        },
-      });
-    for (const entry of of("refuse"))
-      statements.push({
-        workspace: "",
-        async run(connection) {
-          await refuse(connection, entry.work.row);
-          outcomes.set(entry, { value: FREE });
-        },
-      });
-    return statements.toSorted((a, b) =>
-      a.workspace < b.workspace ? -1 : a.workspace > b.workspace ? 1 : 0,
-    );
-  }
-
-  /** A row that costs more than its hold, or whose hold is unknown, is settled by itself. */
-  function groupKey({ workspace, work }: Entry<Work>): string {
-    const held = begun.get(work.row.request_id) ?? charging.heldFor(work.row);
-    const owing = ceilingOf(work.row.cost_femto_credits, FEMTO_CREDITS_PER_MICRO_CREDIT);
-    if (held === undefined || owing > held.microCredits) return `${workspace}\0${work.row.request_id}`;
-    if (charging.isLeased(work.row)) return `${workspace}\0leased`;
-    return `${workspace}\0${isFree(work.row) ? "free" : ""}`;
-  }
-
-  function isFree(row: LedgerRow): boolean {
-    const held = begun.get(row.request_id);
-    return held?.microCredits === 0n && held.picoUsd === 0n && costsNothing(row);
-  }
-
-  const refuse = (connection: Connection, row: LedgerRow) => {
+  function refuse(connection: Connection, row: LedgerRow): Promise<void> {
     const model = row.model === "" ? "" : (configuredModel(row.model) ?? "");
     return refusing.refuse(connection, row, model, clock.at());
-  };
+  }
 
   async function together(
     connection: Connection,
@@ -179,7 +91,7 @@ export function openPostgresLedger(
       entries.flatMap(({ work }) => (work.kind === "begin" ? [work] : [])),
     );
     const outcomes = new Map<Entry<Work>, Outcome>();
-    const statements = statementsOf(entries, outcomes);
+    const statements = grouping.statementsOf(entries, outcomes);
     // A single statement is a transaction of its own. Several share one, so that the disk is flushed once, which takes most of the time; all processes
     // order them alike, so there is no deadlock.
     const [first, ...more] = statements;
@@ -376,17 +288,6 @@ export function openPostgresLedger(
       }),
   };
 }
-
-const FREE: Charge = {
-  microCredits: 0n,
-  taken: 0n,
-  short: 0n,
-  remaining: null,
-  femtoCreditsRounded: 0n,
-};
-
-const costsNothing = ({ cost_femto_credits, cost_pico_usd }: LedgerRow) =>
-  cost_femto_credits === 0n && cost_pico_usd === 0n;
 
 const isCharge = (value: unknown): value is Charge =>
   typeof value === "object" && value !== null && "microCredits" in value;

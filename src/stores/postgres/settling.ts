@@ -48,10 +48,11 @@ const named = (columns: readonly (readonly [string, string])[]) => columns.map((
 const shaped = (columns: readonly (readonly [string, string])[]) =>
   columns.map(([name, type]) => `"${name}" ${type}`).join(", ");
 
-/** $3 the process: a batch's line can be settled only by the process that works on the batch now. */
-const UNDER_WAY = "l.status = 0 AND l.error IS NULL AND (l.batch IS NULL OR l.process = $3)";
-const ASKED = `asked AS (
-    SELECT * FROM json_to_recordset($1::text::json) AS r(request_id text, place integer, femto numeric, most bigint, ${shaped(SETTLED)}))`;
+/** A batch's line can be settled only by the process that works on the batch now. */
+const underWay = (process: string) =>
+  `l.status = 0 AND l.error IS NULL AND (l.batch IS NULL OR l.process = ${process})`;
+const askedFor = (rows: string) => `asked AS (
+    SELECT * FROM json_to_recordset(${rows}::text::json) AS r(request_id text, place integer, femto numeric, most bigint, ${shaped(SETTLED)}))`;
 const SET = named(SETTLED)
   .map((name) => `${name} = o.${name}`)
   .join(", ");
@@ -75,6 +76,9 @@ const spentIn = (period: string, spent: string, of: (day: string) => string) => 
 const day = (one: string) => one;
 const month = (one: string) => `left(${one}, 7)`;
 
+/** Where a statement's parameters are; $2 is the workspace. */
+const PLACES = { rows: "$1", process: "$3" };
+
 /** What pays for a charge: the workspace's row, or this process's lease. */
 interface Payer {
   /** Selects the row to be locked. `credits`: what it has; null without a limit. */
@@ -88,15 +92,20 @@ interface Payer {
 }
 
 /**
- * $1 the rows, $2 the workspace. Of several rows only the first may cost more than its hold, paid from what nobody holds. There may be fewer
- * credits than are held, where a workspace without a limit was given one meanwhile.
+ * Of several rows only the first may cost more than its hold, paid from what nobody holds. There may be fewer credits than are held, where a
+ * workspace without a limit was given one meanwhile.
+ * @param besides statements that also use `account`, whose result has one row at least, with what it `says`: hold-and-settle.ts
  */
-const settleBy = ({ account, charge, pay, whose, balance }: Payer) => `
-  WITH ${ASKED},
+export const settleBy = (
+  { account, charge, pay, whose, balance }: Payer,
+  { rows, process } = PLACES,
+  besides?: { readonly statements: string; readonly says: string },
+) => `
+  WITH ${askedFor(rows)},
   account AS (${account} FOR UPDATE),
   open AS (
     SELECT a.*, l.micro_credits_held AS held, l.pico_usd_held AS held_pico_usd, coalesce(l.spent_on, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD')) AS day
-    FROM asked a JOIN @ledger l USING (request_id) WHERE ${UNDER_WAY} FOR UPDATE OF l),
+    FROM asked a JOIN @ledger l USING (request_id) WHERE ${underWay(process)} FOR UPDATE OF l),
   summed AS (
     SELECT *, sum(femto) OVER (ORDER BY place) AS upto FROM open CROSS JOIN account),
   owing AS (
@@ -109,24 +118,28 @@ const settleBy = ({ account, charge, pay, whose, balance }: Payer) => `
       femto_credits_rounded = (o.owed * ${FEMTO_CREDITS_PER_MICRO_CREDIT}::numeric - o.femto)::bigint
     FROM charged o WHERE l.request_id = o.request_id),
   total AS (
-    SELECT sum(charge) AS charge, sum(held) AS held, sum(held_pico_usd) AS held_pico_usd,
-      sum(owed * ${FEMTO_CREDITS_PER_MICRO_CREDIT}::numeric - femto) AS rounded, coalesce(max(day) FILTER (WHERE cost_pico_usd > 0), '') AS day
-    FROM charged HAVING count(*) > 0),
+    SELECT coalesce(sum(charge), 0) AS charge, coalesce(sum(held), 0) AS held, coalesce(sum(held_pico_usd), 0) AS held_pico_usd,
+      coalesce(sum(owed * ${FEMTO_CREDITS_PER_MICRO_CREDIT}::numeric - femto), 0) AS rounded, coalesce(max(day) FILTER (WHERE cost_pico_usd > 0), '') AS day
+    FROM charged ${besides ? "" : "HAVING count(*) > 0"}),
   balanced AS (
     ${pay}, femto_credits_prepaid = w.femto_credits_prepaid + t.rounded,
       ${spentIn("spent_day", "spent_day_pico_usd", day)}, ${spentIn("spent_month", "spent_month_pico_usd", month)}
-    FROM total t WHERE ${whose})
-  SELECT request_id, charge, owed - charge AS short, (owed * ${FEMTO_CREDITS_PER_MICRO_CREDIT}::numeric - femto)::bigint AS rounded,
-    credits IS NULL AS unlimited, ${balance} - (sum(charge) OVER (ORDER BY place))::bigint AS remaining FROM charged`;
+    FROM total t WHERE ${whose})${besides ? `, ${besides.statements}` : ""}
+  SELECT ${besides ? `${besides.says}, ` : ""}request_id, charge, owed - charge AS short, (owed * ${FEMTO_CREDITS_PER_MICRO_CREDIT}::numeric - femto)::bigint AS rounded,
+    charged.credits IS NULL AS unlimited, ${balance} - (sum(charge) OVER (ORDER BY place))::bigint AS remaining
+  FROM ${besides ? "account AS every LEFT JOIN charged ON true" : "charged"}`;
+
+/** What a row is charged, of its workspace's own row. */
+export const CHARGE = "least(owed, held + greatest(credits - all_held, 0), credits)";
 
 const SETTLE = settleBy({
   account: `SELECT micro_credits AS credits, micro_credits_held AS all_held, femto_credits_prepaid AS prepaid
     FROM @workspaces WHERE name = $2`,
-  charge: "least(owed, held + greatest(credits - all_held, 0), credits)",
+  charge: CHARGE,
   pay: `UPDATE @workspaces w SET micro_credits = w.micro_credits - t.charge, micro_credits_held = w.micro_credits_held - t.held,
       pico_usd_held = w.pico_usd_held - t.held_pico_usd`,
   whose: "w.name = $2",
-  balance: "credits",
+  balance: "charged.credits",
 });
 
 /** For rows that are held against the lease of $3: at most `most` each, and never more than the lease has. */
@@ -141,14 +154,14 @@ const SETTLE_LEASED = settleBy({
 
 /** For rows without hold and cost: no balance changes. */
 const SETTLE_FREE = `
-  WITH ${ASKED},
+  WITH ${askedFor(PLACES.rows)},
   settled AS (
     UPDATE @ledger l SET ${SET}, ${SHED} FROM asked o
-    WHERE l.request_id = o.request_id AND ${UNDER_WAY} AND l.micro_credits_held = 0 AND l.pico_usd_held = 0 RETURNING l.request_id)
+    WHERE l.request_id = o.request_id AND ${underWay(PLACES.process)} AND l.micro_credits_held = 0 AND l.pico_usd_held = 0 RETURNING l.request_id)
   SELECT request_id, 0::bigint AS charge, 0::bigint AS short, 0::bigint AS rounded,
     w.micro_credits IS NULL AS unlimited, w.micro_credits AS remaining FROM settled LEFT JOIN @workspaces w ON w.name = $2`;
 
-interface ChargeRow {
+export interface ChargeRow {
   readonly request_id: string;
   readonly charge: bigint;
   readonly short: bigint;
@@ -219,6 +232,12 @@ async function settle(
   process: string,
   most?: (row: LedgerRow) => bigint,
 ): Promise<ReadonlyMap<string, Charge>> {
+  const charges = await query<ChargeRow>(statement, [rowsToSettle(rows, most), workspace, process]);
+  return new Map(charges.map((one) => [one.request_id, chargeOf(one)]));
+}
+
+/** The parameter with the rows. @param most see `settleLeased` */
+export function rowsToSettle(rows: readonly LedgerRow[], most?: (row: LedgerRow) => bigint): string {
   const asked = rows.map((row, place) => ({
     request_id: row.request_id,
     place,
@@ -226,11 +245,10 @@ async function settle(
     ...(most && { most: String(most(row)) }),
     ...settledValues(row),
   }));
-  const charges = await query<ChargeRow>(statement, [JSON.stringify(asked), workspace, process]);
-  return new Map(charges.map((one) => [one.request_id, chargeOf(one)]));
+  return JSON.stringify(asked);
 }
 
-const chargeOf = ({ charge, short, rounded, unlimited, remaining }: ChargeRow): Charge => ({
+export const chargeOf = ({ charge, short, rounded, unlimited, remaining }: ChargeRow): Charge => ({
   microCredits: charge,
   taken: unlimited ? 0n : charge,
   short,
