@@ -1,5 +1,6 @@
 /**
- * Group commit: all writes of one turn of the event loop, and those that arrive while a transaction is in flight, share the next transaction.
+ * Group commit: all writes of one turn of the event loop, and those that arrive while a transaction is in flight, share the next transaction;
+ * under load it waits for a few more (spacing.ts).
  * This process runs one transaction per workspace at a time, as others would wait for its row lock; different workspaces run in parallel.
  */
 import type { GatewayError } from "../../domain/errors";
@@ -8,6 +9,7 @@ import type { Outside } from "../../domain/outside";
 import { type Connection, isPassing } from "./connection";
 import { Fenced } from "./instance";
 import { type Pool, unavailable, WAIT_MS_MAX } from "./pool";
+import type { Spacing } from "./spacing";
 
 /** One write of a request. */
 export interface Entry<Work> {
@@ -56,6 +58,7 @@ type World = Pick<Outside, "monotonic" | "alarm" | "sleep" | "random" | "turn">;
 export function createCommitting<Work>(
   pool: Pool,
   { together, alone }: Writing<Work>,
+  spacing: Spacing,
   { monotonic, alarm, sleep, random, turn = () => Promise.resolve() }: World,
 ): Committing<Work> {
   let queue: Entry<Work>[] = [];
@@ -63,6 +66,7 @@ export function createCommitting<Work>(
   const inFlight = new Set<readonly Entry<Work>[]>();
   let isGathering = false;
   let stopLooking: (() => void) | undefined;
+  let stopWaiting: (() => void) | undefined;
   let isInLine = false;
   const idlers: (() => void)[] = [];
 
@@ -81,8 +85,10 @@ export function createCommitting<Work>(
       const left: Entry<Work>[] = [];
       for (const entry of queue)
         (group.length < TOGETHER_MAX && !busy.has(entry.workspace) ? group : left).push(entry);
-      if (group.length === 0) break;
+      if (group.length === 0 || isWaitingForMore(group.length)) break;
       queue = left;
+      stopWaiting?.();
+      stopWaiting = undefined;
       noteWaits(group);
       void write(group);
     }
@@ -91,6 +97,16 @@ export function createCommitting<Work>(
     look();
     if (queue.length > 0 || inFlight.size > 0) return;
     for (const resolve of idlers.splice(0)) resolve();
+  }
+
+  function isWaitingForMore(writes: number): boolean {
+    const ms = spacing.waitMs(writes);
+    if (ms > 0)
+      stopWaiting ??= alarm(Math.ceil(ms), () => {
+        stopWaiting = undefined;
+        dispatch();
+      });
+    return ms > 0;
   }
 
   /** Reports the waits of those entries that had to wait for a connection. */
@@ -153,6 +169,7 @@ export function createCommitting<Work>(
     } finally {
       for (const workspace of workspaces) busy.delete(workspace);
       inFlight.delete(group);
+      spacing.ended(queue.length);
       dispatch();
     }
   }

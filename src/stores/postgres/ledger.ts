@@ -29,6 +29,7 @@ import { createLeases } from "./leases";
 import { openPostgresLines, settleLine } from "./lines";
 import { createRefusing } from "./refusing";
 import { insertSettled, standingOf, withoutHold } from "./settling";
+import { createSpacing } from "./spacing";
 import { sumPostgresUsage } from "./usage";
 import { ensureWorkspace, type KnownWorkspaces } from "./workspaces";
 
@@ -56,6 +57,8 @@ export function openPostgresLedger(
   const charging = createCharging(leases, process, clock);
   /** By the request's id. */
   const begun = new Map<string, Begun>();
+  /** How many wait to begin. */
+  let beginning = 0;
   /** Workspaces known to exist, though not yet in the mirror. */
   const made = new Set<string>();
   const nearTheEndOf = new WeakMap<object, Map<string, NearTheEnd>>();
@@ -66,7 +69,8 @@ export function openPostgresLedger(
 
   const refusing = createRefusing(process);
   const grouping = createGrouping({ charging, begun, refuse, process, at: clock.at });
-  const committing = createCommitting<Work>(pool, { together, alone }, outside);
+  const spacing = createSpacing(() => begun.size + beginning, outside);
+  const committing = createCommitting<Work>(pool, { together, alone }, spacing, outside);
 
   async function ensureAll(connection: Connection, entries: readonly Entry<Work>[]): Promise<void> {
     for (const { work, workspace } of entries) {
@@ -243,6 +247,7 @@ export function openPostgresLedger(
   return {
     async begin(row, { estimate, terms, reserve }: Holding, until = Number.POSITIVE_INFINITY) {
       instance.assertAlive();
+      beginning += 1;
       try {
         const isBegun = await write(
           { kind: "begin", row, estimate, terms, reserve },
@@ -256,6 +261,8 @@ export function openPostgresLedger(
           begun.set(row.request_id, undefined);
         else leases?.forget(row);
         throw thrown;
+      } finally {
+        beginning -= 1;
       }
     },
     async settle(row, until = Number.POSITIVE_INFINITY) {

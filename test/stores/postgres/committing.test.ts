@@ -4,9 +4,12 @@ import { addressOf } from "../../../src/stores/postgres/address";
 import { createCommitting, type Entry, type Outcome } from "../../../src/stores/postgres/committing";
 import type { Connection } from "../../../src/stores/postgres/connection";
 import { createPool, type Pool } from "../../../src/stores/postgres/pool";
+import { createSpacing } from "../../../src/stores/postgres/spacing";
 import { fakeOutside } from "../../fake-outside";
 
 const ADDRESS = addressOf({ url: "postgres://test/test", schema: "test", prepare: true });
+/** Requests, as far as groups are concerned: more than their writes in these tests. */
+const UNDER_WAY = 100;
 /** How much later than its deadline a request may be answered. */
 const LATE_MS_MAX = 250;
 
@@ -51,6 +54,7 @@ function world(): World {
       },
       alone,
     },
+    createSpacing(() => UNDER_WAY, fake.outside),
     fake.outside,
   );
   return {
@@ -188,4 +192,27 @@ test("what is in use, what waits and how long it waited at most is told, for a m
   expect(pool.figures().longestWaitMs).toBe(longestWaitMs);
   await fake.advance(70_000);
   expect(pool.figures().longestWaitMs).toBe(0);
+});
+
+test("under load a commit waits a little for more writes, and goes without them", async () => {
+  const { fake, server, ask } = world();
+  const asked = (names: string) => [...names].map((name) => ask(name, 60_000));
+  const first = asked("a");
+  await fake.advance(0);
+  const during = asked("bcde");
+  await fake.advance(0);
+  server.waiting[0]?.answer();
+  await Promise.all(first);
+  await fake.advance(1);
+  expect(server.waiting.map(({ text }) => text)).toEqual(["a"]);
+  const more = asked("f");
+  await fake.advance(1);
+  expect(server.waiting.map(({ text }) => text)).toEqual(["a", "b,c,d,e,f"]);
+  server.waiting[1]?.answer();
+  await Promise.all([...during, ...more]);
+  // Few came meanwhile, so the next one does not wait.
+  const last = asked("g");
+  await fake.advance(0);
+  server.waiting[2]?.answer();
+  expect(await Promise.all(last)).toEqual([["written", 2]]);
 });
