@@ -19,7 +19,7 @@ export interface Auth {
   /** Whether callers need no key now. A key created by any process ends this. @param by other settings than the current ones */
   isOpen(by?: GatewayConfig["auth"]): boolean;
   /**
-   * A key is known at once; a token may need a request to its issuer.
+   * A key is mostly known at once; a token may need a request to its issuer.
    * @throws GatewayError no_key | wrong_key | forbidden | unavailable | database_unavailable
    */
   identify(request: Request): Caller | Promise<Caller>;
@@ -56,6 +56,15 @@ export function openAuth({ settings, keys, workspaces, sessions, outside }: Part
   const tokens = tokensBy(outside);
   const isOpen = ({ mode, jwt } = settings()) =>
     mode === "open" || (mode === "auto" && jwt === undefined && !keys.everNeeded());
+  /** Undefined where `identified` can be called at once; otherwise resolves as soon as it can. */
+  const ready = (request: Request): Promise<void> | undefined => {
+    const secret = secretOf(request);
+    const ask = () =>
+      keys.ask === undefined || secret === undefined || isOpen() ? undefined : keys.ask(secret);
+    const waiting = keys.ready?.();
+    return waiting === undefined ? ask() : waiting.then(ask);
+  };
+  /** Call it once `ready` has resolved. */
   const identified = (request: Request): Caller & { readonly isAdmin: boolean } => {
     const secret = secretOf(request);
     const known = secret === undefined ? undefined : keys.find(secret);
@@ -110,7 +119,7 @@ export function openAuth({ settings, keys, workspaces, sessions, outside }: Part
       const secret = secretOf(request);
       if (jwt !== undefined && secret !== undefined && looksLikeToken(secret))
         return identifiedByToken(secret, tokens(jwt), jwt);
-      const waiting = keys.ready?.();
+      const waiting = ready(request);
       if (waiting !== undefined) return waiting.then(() => callerOf(identified(request)));
       return callerOf(identified(request));
     },
@@ -124,6 +133,7 @@ export function openAuth({ settings, keys, workspaces, sessions, outside }: Part
         const { workspace, keyId } = session;
         return { caller: { workspace, keyId, isAdmin: true }, by: "session" };
       }
+      await ready(request);
       const caller = identifyAdmin(request, refused);
       return { caller, by: caller.keyId === null ? "open" : "key" };
     },

@@ -44,6 +44,12 @@ export interface Keys {
    * @throws GatewayError ledger_unavailable
    */
   ready?(): Promise<void> | undefined;
+  /**
+   * Call it before a key is refused if `find` answers from memory: another process may have created it a moment ago. Undefined if memory has
+   * the key, or was found not to a moment ago; otherwise resolves once memory has it if it exists. Left out: not needed.
+   * @throws GatewayError ledger_unavailable
+   */
+  ask?(secret: string): Promise<void> | undefined;
   /** @param admin whether the key may also use the operator's paths */
   create(name: string, workspace: string, admin?: boolean, actor?: string): Promise<NewKey>;
   list(): readonly ListedKey[];

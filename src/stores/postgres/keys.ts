@@ -20,6 +20,7 @@ import type { Base } from "./base";
 import { timeOf } from "./clock";
 import type { Connection } from "./connection";
 import type { Mirror, Part } from "./mirror";
+import { createAsking } from "./unknown-keys";
 
 interface KeyRow {
   readonly id: string;
@@ -102,7 +103,7 @@ export function openPostgresKeys(
   { pool, clock }: Base,
   mirror: Mirror,
   known: KnownKeys,
-  outside: Pick<Outside, "randomBytes">,
+  outside: Pick<Outside, "randomBytes" | "monotonic" | "sleep">,
 ): Keys {
   const hashes = new Map<string, string>();
 
@@ -116,6 +117,13 @@ export function openPostgresKeys(
     return hash;
   }
 
+  const ask = createAsking({
+    isKnown: (hash) => known.bySecret.has(hash),
+    look: mirror.refreshInTime,
+    monotonic: outside.monotonic,
+    sleep: outside.sleep,
+  });
+
   /** @param work may run more than once */
   async function change(work: (connection: Connection) => Promise<void>): Promise<void> {
     await pool.transact(work);
@@ -128,6 +136,7 @@ export function openPostgresKeys(
 
   return {
     ready: () => mirror.fresh(),
+    ask: (secret) => ask(hashOf(secret)),
     async create(name, workspace, admin = false, actor = ACTORS.commandLine) {
       checkName("name", name);
       checkName("workspace", workspace);

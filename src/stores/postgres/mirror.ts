@@ -22,6 +22,8 @@ export interface Mirror {
   start(): Promise<void>;
   /** When it resolves, everything that was committed before the call is in memory. @throws GatewayError ledger_unavailable */
   refresh(): Promise<void>;
+  /** Like `refresh`, for a request: gives up after two seconds. */
+  refreshInTime(): Promise<void>;
   /** Called when there may be changes. */
   hint(): void;
   /** Undefined where the copy is fresh; otherwise resolves once it is. @throws GatewayError ledger_unavailable */
@@ -104,7 +106,7 @@ export function createMirror(pool: Pool, parts: readonly Part[], outside: World)
   }
 
   /** Limits the wait for a silent server: keys are looked up before the request's deadline starts. */
-  function refreshedInTime(): Promise<void> {
+  function refreshInTime(): Promise<void> {
     return new Promise((resolve, reject) => {
       const late = () => reject(unavailable("The database did not answer in time", undefined));
       const callOff = alarm(WAIT_MS_MAX, late);
@@ -134,11 +136,12 @@ export function createMirror(pool: Pool, parts: readonly Part[], outside: World)
       void follow();
     },
     refresh,
+    refreshInTime,
     hint: () => void refresh().catch(() => undefined),
     fresh() {
       if (isFresh(FRESH_MS) || mayBeOld()) return undefined;
       const until = monotonic() + WAIT_MS_MAX;
-      return refreshedInTime().catch((thrown: unknown) => {
+      return refreshInTime().catch((thrown: unknown) => {
         if (mayBeOld()) return;
         if (monotonic() > until || !isFresh(STALE_MS)) throw thrown;
       });
