@@ -79,7 +79,9 @@ export function createCommitting<Work>(
     });
   }
 
-  function dispatch(): void {
+  /** @returns whether something was sent */
+  function dispatch(): boolean {
+    const before = inFlight.size;
     while (queue.length > 0 && pool.hasPlace()) {
       const group: Entry<Work>[] = [];
       const left: Entry<Work>[] = [];
@@ -95,8 +97,8 @@ export function createCommitting<Work>(
     noteQueue();
     standInLine();
     look();
-    if (queue.length > 0 || inFlight.size > 0) return;
-    for (const resolve of idlers.splice(0)) resolve();
+    if (queue.length === 0 && inFlight.size === 0) for (const resolve of idlers.splice(0)) resolve();
+    return inFlight.size > before;
   }
 
   function isWaitingForMore(writes: number): boolean {
@@ -164,20 +166,34 @@ export function createCommitting<Work>(
     const workspaces = new Set(group.map(({ workspace }) => workspace));
     for (const workspace of workspaces) busy.add(workspace);
     inFlight.add(group);
-    try {
-      await writeGroup(group);
-    } finally {
+    const free = () => {
+      if (workspaces.size > 0) spacing.ended(queue.length);
       for (const workspace of workspaces) busy.delete(workspace);
+      workspaces.clear();
+    };
+    try {
+      await writeGroup(group, free);
+    } finally {
+      free();
       inFlight.delete(group);
-      spacing.ended(queue.length);
       dispatch();
     }
   }
 
-  async function writeGroup(group: readonly Entry<Work>[]): Promise<void> {
+  /** @param free allows the next group of these workspaces */
+  async function writeGroup(group: readonly Entry<Work>[], free: () => void): Promise<void> {
     const sure = group.filter(({ isDoubtful }) => !isDoubtful);
     const single = group.filter(({ isDoubtful }) => isDoubtful);
-    if (sure.length > 0) single.push(...(await writeSure(sure)));
+    if (sure.length > 0) {
+      const { answer, rest } = await writeSure(sure);
+      single.push(...rest);
+      if (single.length === 0) {
+        free();
+        // Sent before the callers go on: Bun sends what is asked at the end of a turn of the event loop, and what they do takes longer than a commit.
+        if (dispatch()) await turn();
+      }
+      answer();
+    }
     const key = {};
     for (const entry of single) {
       if (entry.isGivenUp) continue;
@@ -189,25 +205,31 @@ export function createCommitting<Work>(
     }
   }
 
-  /** @returns the entries that must be written by themselves */
-  async function writeSure(group: readonly Entry<Work>[]): Promise<readonly Entry<Work>[]> {
+  /** @returns `answer` tells the callers; `rest`: the entries that must be written by themselves */
+  async function writeSure(
+    group: readonly Entry<Work>[],
+  ): Promise<{ readonly answer: () => void; readonly rest: readonly Entry<Work>[] }> {
+    const nothing = () => undefined;
     let outcomes: readonly Outcome[];
     try {
       outcomes = await pool.run((connection) => together(connection, group), monotonic());
     } catch (thrown) {
-      if (isOfTheDatabase(thrown)) {
-        await failedWith(group, thrown);
-        return [];
-      }
-      return group;
+      if (!isOfTheDatabase(thrown)) return { answer: nothing, rest: group };
+      await failedWith(group, thrown);
+      return { answer: nothing, rest: [] };
     }
-    return group.filter((entry, i) => {
-      const outcome = outcomes[i];
-      if (outcome === undefined || outcome === "alone") return true;
-      if ("error" in outcome) entry.failed(outcome.error);
-      else entry.done(outcome.value);
-      return false;
-    });
+    const outcomeOf = (i: number) => outcomes[i] ?? "alone";
+    return {
+      rest: group.filter((_, i) => outcomeOf(i) === "alone"),
+      answer() {
+        for (const [i, entry] of group.entries()) {
+          const outcome = outcomeOf(i);
+          if (outcome === "alone") continue;
+          if ("error" in outcome) entry.failed(outcome.error);
+          else entry.done(outcome.value);
+        }
+      },
+    };
   }
 
   /** Retries them until their deadlines. They may have been committed, so a retry writes each by itself and checks that. */

@@ -11,14 +11,14 @@ export interface Spacing {
   waitMs(writes: number): number;
 }
 
-/** How many writes come during a commit where the load is high: one request begins or is settled at a time where it is not. */
+/** So many writes come during a commit where the load is high. */
 const BUSY_WRITES = 4;
-/** A larger group is hardly cheaper for each of its writes. */
-const ENOUGH_WRITES = 32;
+/** A larger group is hardly cheaper for each of its writes, and while it gathers the server has nothing to do. */
+const ENOUGH_WRITES = 16;
 /** When so many of the requests under way have their write in the group, few more will come. */
 const SHARE_ENOUGH = 0.75;
 /** Since the last commit: a request waits for two commits, and is delayed by less than twice as much. */
-const WAIT_MS_MAX = 2;
+const WAIT_MS_MAX = 1;
 
 /** @param underWay how many requests wait to begin, or have begun and are not settled */
 export function createSpacing(underWay: () => number, { monotonic }: Pick<Outside, "monotonic">): Spacing {
