@@ -128,18 +128,18 @@ export const toldSums = (sums: SeriesSums): Static<typeof Sums> => ({
 type Column = (typeof COLUMNS)[number];
 const USUAL: readonly Column[] = ["requests", "failed", "tokens", "cost_usd", "p50_ms", "p99_ms"];
 
-function pointsOf(sums: readonly SeriesSums[], columns: readonly Column[]) {
-  const told = sums.map(toldSums);
-  return Object.fromEntries(
-    columns.map((column) => [
-      column,
-      told.map((one) => {
-        const value = one[column];
-        return value === null ? null : Number(value);
-      }),
-    ]),
-  );
+/** A column of one point alone: there may be thousands of points, and most columns are not asked for. */
+function pointOf(sums: SeriesSums, column: Column): number | null {
+  if (column === "cost_usd") return Number(usdOf(sums.cost_pico_usd));
+  if (column === "upstream_usd") return Number(usdOf(sums.upstream_pico_usd));
+  if (column === "saved_usd") return Number(usdOf(sums.saved_pico_usd));
+  if (column === "credits") return Number(creditsOf(sums.micro_credits));
+  const value = sums[column];
+  return value === null ? null : Number(value);
 }
+
+const pointsOf = (sums: readonly SeriesSums[], columns: readonly Column[]) =>
+  Object.fromEntries(columns.map((column) => [column, sums.map((one) => pointOf(one, column))]));
 
 export const SERIES_PATHS: readonly AdminPath[] = [
   adminPath({
