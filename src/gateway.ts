@@ -76,7 +76,7 @@ export interface Gateway {
   readonly metrics: Metrics;
   readonly cache: Cache;
   readonly workspaces: Workspaces;
-  readonly trimming: Trimming;
+  readonly upkeep: Readonly<Record<"trimming" | "regrouping", Trimming>>;
   /** Undefined if the routing file does not switch batches on. */
   readonly batches: Batches | undefined;
   spaces(): Pick<Spaces, "notices">;
@@ -361,7 +361,7 @@ export async function createGateway(
     metrics,
     cache,
     workspaces,
-    trimming: stores.openTrimming(() => current.config.keep),
+    upkeep: { trimming: stores.openTrimming(() => current.config.keep), regrouping: stores.openRegrouping() },
     batches,
     spaces: () => current.spaces,
     refusalOf: refusalNow,

@@ -4,7 +4,7 @@
  */
 import type { Store } from "../db/open";
 import { ALL_ROWS } from "./all-rows";
-import { UNIT_MS } from "./rollups";
+import { UNIT_MS } from "./times";
 
 export interface Charges {
   readonly at: bigint;

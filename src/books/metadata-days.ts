@@ -4,11 +4,14 @@
  */
 import type { Store } from "../db/open";
 import type { Outside } from "../domain/outside";
+import { leading, rankOf } from "./groupings";
+import { openMetadataGroups } from "./metadata-groups";
 import { isPlainKey, MARK } from "./metadata-rollups";
 import type { MetadataSums } from "./metadata-sums";
-import { SUMS, UNIT_MS } from "./rollups";
+import { SUMS } from "./rollups";
 import type { SeriesAsked } from "./series";
 import type { SeriesLine, Tally } from "./series-tally";
+import { gaps, UNIT_MS } from "./times";
 
 export interface MetadataDays {
   /** Whether the sums answer this: by day, without a filter by API key, model or provider. */
@@ -24,6 +27,8 @@ interface Row {
 type Total = Row & { readonly workspace: string };
 type Said = Row & { readonly metadata_key: string; readonly value: string; readonly is_rest: bigint };
 
+type Bounded = Pick<Tally, "addBounded">;
+
 /** About how many requests are read from the ledger in one turn of the event loop. */
 const ROWS_IN_A_TURN = 10_000;
 
@@ -32,6 +37,7 @@ export function openMetadataDays(
   { turn = () => Promise.resolve() }: Pick<Outside, "turn">,
   fromLedger: MetadataSums,
 ): MetadataDays {
+  const groups = openMetadataGroups({ database, read });
   const totals = database.query<Total, [number, string | null]>(
     `SELECT workspace, status, code, ${SUMS.map((name) => `sum(${name}) AS ${name}`).join(", ")} FROM rollups
      WHERE ((unit_ms = ${UNIT_MS.hour} AND started_at >= ?1 AND started_at < ?1 + ${UNIT_MS.day}) OR (unit_ms = ${UNIT_MS.day} AND started_at = ?1))
@@ -48,7 +54,7 @@ export function openMetadataDays(
   );
 
   async function addDay(
-    tally: Tally,
+    tally: Bounded,
     asked: SeriesAsked,
     day: number,
     workspace: string,
@@ -81,21 +87,45 @@ export function openMetadataDays(
     }
   }
 
+  async function addDays(tally: Bounded, asked: SeriesAsked, since: number, until: number): Promise<void> {
+    for (const { at } of read(() => days.all(since, until))) {
+      const day = Number(at);
+      const byWorkspace = Map.groupBy(
+        read(() => totals.all(day, asked.workspace ?? null)),
+        ({ workspace }) => workspace,
+      );
+      for (const [workspace, all] of byWorkspace) await addDay(tally, asked, day, workspace, all);
+      await turn();
+    }
+  }
+
   return {
     has: ({ unit, metadata_key: key = "", key_id, model, provider }) =>
       unit === "day" && isPlainKey(key) && (key_id ?? model ?? provider) === undefined,
     async addTo(tally, asked, since, until) {
-      for (const { at } of read(() => days.all(since, until))) {
-        const day = Number(at);
-        const byWorkspace = Map.groupBy(
-          read(() => totals.all(day, asked.workspace ?? null)),
-          ({ workspace }) => workspace,
-        );
-        for (const [workspace, all] of byWorkspace) await addDay(tally, asked, day, workspace, all);
-        await turn();
-      }
+      const { metadata_key: key = "", workspace, top } = asked;
+      // Finished days are grouped for all workspaces together.
+      const grouped = workspace === undefined ? groups.daysOf(since, until) : [];
+      const lines: (readonly [line: SeriesLine, isRest: boolean])[] = [];
+      const collected = { addBounded: (...one: readonly [SeriesLine, boolean]) => void lines.push(one) };
+      for (const [from, to] of gaps(since, until, UNIT_MS.day, grouped))
+        await addDays(collected, asked, from, to);
+      const named = lines.flatMap(([line, isRest]) => (isRest ? [] : [rankOf(line)]));
+      const leaders = leading([...groups.ranks(key, grouped), ...named], top);
+      const values = new Set([...leaders].flatMap(namesOfJson));
+      const add = (line: SeriesLine, isRest: boolean) =>
+        tally.addBounded(line, isRest || !values.has(line.names[0] ?? ""));
+      for (const one of lines) add(...one);
+      for (const changed of groups.addTo(tally, key, grouped, values))
+        await addDays({ addBounded: add }, asked, changed, changed + UNIT_MS.day);
     },
   };
+}
+
+/** The name in a group's names as JSON. */
+export function namesOfJson(names: string): readonly string[] {
+  const parsed: unknown = JSON.parse(names);
+  return Array.isArray(parsed) ? parsed.map(String) : [];
 }
 
 const sumsOf = (row: Row): readonly bigint[] => SUMS.map((name) => BigInt(row[name] ?? 0n));

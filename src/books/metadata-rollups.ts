@@ -5,16 +5,8 @@
  */
 import type { Database } from "bun:sqlite";
 import type { Gathering } from "../db/writer";
-import {
-  addCounts,
-  addMoney,
-  COUNTS,
-  NOT_CHARGED,
-  type Rollups,
-  SUMS,
-  type Summed,
-  UNIT_MS,
-} from "./rollups";
+import { addCounts, addMoney, COUNTS, NOT_CHARGED, type Rollups, SUMS, type Summed } from "./rollups";
+import { UNIT_MS } from "./times";
 
 /** Per workspace and day. */
 const KEYS_MAX = 64;

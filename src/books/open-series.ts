@@ -5,12 +5,15 @@
 import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
+import { openGroupedSums } from "./grouped-sums";
+import { leading, rankOf, readingOf } from "./groupings";
 import { LATENCY_COLUMNS } from "./latency-bounds";
 import { openMetadataDays } from "./metadata-days";
 import { metadataPathOf, openMetadataSums } from "./metadata-sums";
-import { type RollupUnit, SUMS, UNIT_MS } from "./rollups";
+import { SUMS } from "./rollups";
 import type { Series, SeriesAsked, SeriesGroup } from "./series";
-import { createTally, type Tally } from "./series-tally";
+import { createTally, type SeriesLine, type Tally } from "./series-tally";
+import { gaps, type Range, type RollupUnit, UNIT_MS } from "./times";
 import { sumUsage, type UsageGroup, type UsageLine } from "./usage";
 
 /** Points per answer. */
@@ -59,14 +62,24 @@ export function openSeries(
   const latencies = LATENCY_COLUMNS.map((name) => `sum(${name}) AS ${name}`).join(", ");
 
   /** Which units cover a range, and in which slices of it: old hours have become days. */
-  function slicesOf(unit: RollupUnit, since: number, until: number): readonly [number, number, number][] {
+  function slicesOf(
+    unit: RollupUnit,
+    since: number,
+    until: number,
+    except: ReadonlySet<number> = new Set(),
+  ): readonly [number, number, number][] {
     const units = unit === "day" ? (["day", "hour"] as const) : ([unit] as const);
     return units.flatMap((one) => {
       const step = one === "day" ? until - since : UNIT_MS[one] * BUCKETS_IN_A_TURN[one];
       const found: [number, number, number][] = [];
       const kept = bounds(UNIT_MS[one]);
-      for (let from = Math.max(since, kept.first); from < Math.min(until, kept.last); from += step)
-        found.push([UNIT_MS[one], from, Math.min(until, from + step)]);
+      const left =
+        one === "hour" && except.size > 0
+          ? gaps(since, until, UNIT_MS.hour, [...except])
+          : [[since, until] as const];
+      for (const [first, last] of left)
+        for (let from = Math.max(first, kept.first); from < Math.min(last, kept.last); from += step)
+          found.push([UNIT_MS[one], from, Math.min(last, from + step)]);
       return found;
     });
   }
@@ -85,7 +98,39 @@ export function openSeries(
     }));
   }
 
-  async function overRollups(asked: SeriesAsked, since: number, until: number, tally: Tally): Promise<void> {
+  const groupedSums = openGroupedSums(store);
+
+  /** Finished hours and days from their sums by fewer names, if those can answer the query; all other times from the sums of all names. */
+  async function overSums(asked: SeriesAsked, since: number, until: number, tally: Tally): Promise<void> {
+    const reading = readingOf(asked);
+    if (reading === undefined) return overRollups(asked, [[since, until]], tally.add);
+    const unitMs = UNIT_MS[asked.unit];
+    const coarse = groupedSums.startsOf("names", unitMs, since, until);
+    const left = gaps(since, until, unitMs, coarse);
+    const fine =
+      asked.unit === "hour" ? [] : left.flatMap((gap) => groupedSums.startsOf("names", UNIT_MS.hour, ...gap));
+    const times = [
+      { unitMs, starts: coarse },
+      { unitMs: UNIT_MS.hour, starts: fine },
+    ].filter(({ starts }) => starts.length > 0);
+    const lines: SeriesLine[] = [];
+    await overRollups(asked, left, (line) => lines.push(line), new Set(fine));
+    const leaders = leading([...groupedSums.ranks(reading, times), ...lines.map(rankOf)], asked.top);
+    for (const line of lines) tally.addBounded(line, !leaders.has(JSON.stringify(line.names)));
+    for (const changed of groupedSums.addTo(tally, reading, times, leaders)) {
+      const again = changed.starts.map((at): Range => [at, at + changed.unitMs]);
+      const add = (line: SeriesLine) => tally.addBounded(line, !leaders.has(JSON.stringify(line.names)));
+      if (again.length > 0) await overRollups(asked, again, add);
+    }
+  }
+
+  /** @param except hours that are left out */
+  async function overRollups(
+    asked: SeriesAsked,
+    ranges: readonly Range[],
+    add: (line: SeriesLine) => void,
+    except: ReadonlySet<number> = new Set(),
+  ): Promise<void> {
     const { unit, by } = asked;
     const groups = by.flatMap((group) => (group === "metadata" ? [] : [COLUMN_OF[group]]));
     const conditions = ["unit_ms = ?", "started_at >= ?", "started_at < ?"];
@@ -102,9 +147,9 @@ export function openSeries(
       `SELECT started_at - started_at % ${UNIT_MS[unit]} AS at, ${[...names, "status", "code", "kind"].join(", ")}, ${sums}, ${latencies}
        FROM rollups WHERE ${conditions.join(" AND ")} GROUP BY ${keys.join(", ")}`,
     );
-    for (const slice of slicesOf(unit, since, until)) {
+    for (const slice of ranges.flatMap((range) => slicesOf(unit, ...range, except))) {
       for (const row of read(() => query.all(...slice, ...values)))
-        tally.add({
+        add({
           at: Number(row.at),
           names: groups.map((_, i) => String(row[`group_${i}`])),
           status: Number(row.status),
@@ -178,7 +223,7 @@ export function openSeries(
       const tally = createTally(since, until, unitMs);
       const isByMetadata = asked.by.includes("metadata");
       if (isByMetadata) metadataPathOf(asked);
-      if (!isByMetadata) await overRollups(asked, since, until, tally);
+      if (!isByMetadata) await overSums(asked, since, until, tally);
       else if (metadataDays.has(asked)) await metadataDays.addTo(tally, asked, since, until);
       else
         for await (const [from, to] of rowSlices(since, until))

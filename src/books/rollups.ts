@@ -9,9 +9,8 @@ import type { Charge } from "./balances";
 import { bucketOf, LATENCY_COLUMNS } from "./latency-bounds";
 import type { LedgerRow } from "./ledger-row";
 import { sharesIn } from "./shares";
-
-export const UNIT_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 } as const;
-export type RollupUnit = keyof typeof UNIT_MS;
+import { UNIT_MS } from "./times";
+import { openUngrouping } from "./ungrouping";
 
 /** The key of a sum. Empty where the ledger has null. */
 export const DIMENSIONS = ["workspace", "key_id", "model", "provider", "status", "code", "kind"] as const;
@@ -99,6 +98,7 @@ export function openRollups(database: Database, ownWorkspace: string): Rollups {
     );
   };
   const whole = upsertOf(LATENCY_COLUMNS);
+  const ungrouping = openUngrouping(database);
   /** Most transactions have one request and change one bucket, and naming the other buckets would double the work. */
   const withBucket = new Map<number, ReturnType<typeof upsertOf>>();
   /** By minute. */
@@ -130,6 +130,11 @@ export function openRollups(database: Database, ownWorkspace: string): Rollups {
     };
     gathered.set(key, made);
     return made;
+  }
+
+  function writeHour(startedAt: number, sum: Gathered, groupedTo: number): void {
+    if (startedAt < groupedTo) ungrouping.hour(startedAt);
+    write(UNIT_MS.hour, startedAt, sum);
   }
 
   function write(unitMs: number, startedAt: number, sum: Gathered): void {
@@ -173,7 +178,8 @@ export function openRollups(database: Database, ownWorkspace: string): Rollups {
       if (gathered.size === 1) {
         for (const minute of gathered.values()) {
           write(UNIT_MS.minute, minute.startedAt, minute);
-          write(UNIT_MS.hour, minute.startedAt - (minute.startedAt % UNIT_MS.hour), minute);
+          const hour = minute.startedAt - (minute.startedAt % UNIT_MS.hour);
+          writeHour(hour, minute, ungrouping.groupedTo());
         }
       } else flushSeveral();
       forget();
@@ -195,7 +201,8 @@ export function openRollups(database: Database, ownWorkspace: string): Rollups {
       const hour = hours.get(key);
       hours.set(key, hour ? together(hour, minute) : { ...minute, startedAt });
     }
-    for (const hour of hours.values()) write(UNIT_MS.hour, hour.startedAt, hour);
+    const groupedTo = hours.size > 0 ? ungrouping.groupedTo() : 0;
+    for (const hour of hours.values()) writeHour(hour.startedAt, hour, groupedTo);
   }
 }
 

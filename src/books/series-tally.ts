@@ -19,11 +19,26 @@ export interface SeriesLine {
   readonly latencies: readonly number[];
 }
 
+/** One group and one time, with all its outcomes. */
+export interface GroupLine {
+  readonly at: number;
+  readonly names: readonly string[];
+  /** In the order of SUMS. */
+  readonly sums: readonly bigint[];
+  readonly failed: bigint;
+  /** Of answered requests, in the order of LATENCY_COLUMNS; empty if unknown. */
+  readonly latencies: readonly number[];
+}
+
 export interface Tally {
   /** @throws GatewayError invalid where there are too many groups */
   add(line: SeriesLine): void;
   /** @param isRest adds the line to the group of all others, as do further groups once there are too many */
   addBounded(line: SeriesLine, isRest: boolean): void;
+  /** Without its errors, which `addErrors` adds. @param isRest as in `addBounded` */
+  addGroup(line: GroupLine, isRest: boolean): void;
+  /** @param isRest as in `addBounded` */
+  addErrors(names: readonly string[], error: ErrorCount, isRest: boolean): void;
   result(top: number): SeriesFound;
 }
 
@@ -36,19 +51,16 @@ class Sum {
   readonly latencies: number[] = LATENCY_COLUMNS.map(() => 0);
   failed = 0n;
 
-  add({ sums, status, latencies }: Pick<SeriesLine, "sums" | "status" | "latencies">): void {
-    for (const [i, amount] of sums.entries()) this.sums[i] = (this.sums[i] ?? 0n) + amount;
-    if (status !== 200) {
-      this.failed += sums[0] ?? 0n;
-      return;
+  add({ sums, failed, latencies }: Pick<GroupLine, "sums" | "failed" | "latencies">): void {
+    for (let i = 0; i < sums.length; i++) {
+      const amount = sums[i] ?? 0n;
+      if (amount !== 0n) this.sums[i] = (this.sums[i] ?? 0n) + amount;
     }
-    for (const [i, count] of latencies.entries()) this.latencies[i] = (this.latencies[i] ?? 0) + count;
-  }
-
-  join(other: Sum): void {
-    for (const [i, amount] of other.sums.entries()) this.sums[i] = (this.sums[i] ?? 0n) + amount;
-    for (const [i, count] of other.latencies.entries()) this.latencies[i] = (this.latencies[i] ?? 0) + count;
-    this.failed += other.failed;
+    for (let i = 0; i < latencies.length; i++) {
+      const count = latencies[i] ?? 0;
+      if (count !== 0) this.latencies[i] = (this.latencies[i] ?? 0) + count;
+    }
+    this.failed += failed;
   }
 
   get told(): SeriesSums {
@@ -73,6 +85,8 @@ class Sum {
   }
 }
 
+const NOTHING = new Sum().told;
+
 interface Group {
   readonly names: readonly string[];
   readonly total: Sum;
@@ -91,28 +105,39 @@ export function createTally(since: number, until: number, unitMs: number): Tally
     errors: new Map(),
   });
 
-  function addTo(group: Group, line: SeriesLine): void {
+  function addTo(group: Group, line: GroupLine): void {
     const at = line.at - (line.at % unitMs);
     const point = group.points.get(at) ?? new Sum();
     group.points.set(at, point);
     point.add(line);
     group.total.add(line);
-    if (line.status === 200) return;
-    const { kind, code, status } = line;
-    const key = `${kind}\n${code}\n${status}`;
-    const requests = Number(line.sums[0] ?? 0n) + (group.errors.get(key)?.requests ?? 0);
-    group.errors.set(key, { kind, code, status, requests });
+    total.add(line);
+  }
+
+  function addError(group: Group, one: ErrorCount): void {
+    const key = `${one.kind}\n${one.code}\n${one.status}`;
+    const requests = one.requests + (group.errors.get(key)?.requests ?? 0);
+    group.errors.set(key, { ...one, requests });
+  }
+
+  function addOutcome(group: Group, { at, names, status, code, kind, sums, latencies }: SeriesLine): void {
+    const asked = sums[0] ?? 0n;
+    if (status === 200) {
+      addTo(group, { at, names, sums, failed: 0n, latencies });
+      return;
+    }
+    addTo(group, { at, names, sums, failed: asked, latencies: [] });
+    addError(group, { kind, code, status, requests: Number(asked) });
   }
 
   function join(into: Group, group: Group): void {
-    into.total.join(group.total);
+    into.total.add(group.total);
     for (const [at, sum] of group.points) {
       const point = into.points.get(at) ?? new Sum();
       into.points.set(at, point);
-      point.join(sum);
+      point.add(sum);
     }
-    for (const [key, one] of group.errors)
-      into.errors.set(key, { ...one, requests: one.requests + (into.errors.get(key)?.requests ?? 0) });
+    for (const one of group.errors.values()) addError(into, one);
   }
 
   const others = made([]);
@@ -124,7 +149,7 @@ export function createTally(since: number, until: number, unitMs: number): Tally
       .filter(({ requests }) => requests > 0)
       .sort((a, b) => b.requests - a.requests || (a.code < b.code ? -1 : 1))
       .slice(0, ERRORS_MAX),
-    points: times.map((at) => (group.points.get(at) ?? new Sum()).told),
+    points: times.map((at) => group.points.get(at)?.told ?? NOTHING),
   });
 
   /** @returns undefined if there are too many groups to make another */
@@ -137,6 +162,9 @@ export function createTally(since: number, until: number, unitMs: number): Tally
     return group;
   }
 
+  const boundedOf = (names: readonly string[], isRest: boolean) =>
+    (isRest ? undefined : groupOf(names)) ?? others;
+
   return {
     add(line) {
       const group = groupOf(line.names);
@@ -146,13 +174,11 @@ export function createTally(since: number, until: number, unitMs: number): Tally
           `There are more than ${GROUPS_MAX} groups in that time. Query a shorter time, or another group.`,
           { field: "by" },
         );
-      total.add(line);
-      addTo(group, line);
+      addOutcome(group, line);
     },
-    addBounded(line, isRest) {
-      total.add(line);
-      addTo((isRest ? undefined : groupOf(line.names)) ?? others, line);
-    },
+    addBounded: (line, isRest) => addOutcome(boundedOf(line.names, isRest), line),
+    addGroup: (line, isRest) => addTo(boundedOf(line.names, isRest), line),
+    addErrors: (names, one, isRest) => addError(boundedOf(names, isRest), one),
     result(top) {
       const ordered = [...groups.values()].sort(
         (a, b) =>

@@ -2,7 +2,8 @@
  * Types for sums over time: the query and the result. src/books/open-series.ts reads them.
  * A new group is a member of SERIES_GROUPS, and a line of COLUMN_OF there.
  */
-import type { RollupUnit, SumName } from "./rollups";
+import type { SumName } from "./rollups";
+import type { RollupUnit } from "./times";
 import type { UsageGroup, UsageLine } from "./usage";
 
 export const SERIES_GROUPS = [

@@ -7,10 +7,10 @@ import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import { openCharges } from "./charges";
-import { type DayLine, openInvoiceDays } from "./invoice-days";
+import { type DayLine, openInvoiceDays, together } from "./invoice-days";
 import { ceilingOf, FEMTO_CREDITS_PER_MICRO_CREDIT } from "./money";
 import { periodAt } from "./periods";
-import { UNIT_MS } from "./rollups";
+import { UNIT_MS } from "./times";
 
 /** In pico-USD. */
 export interface Spent {
@@ -80,7 +80,7 @@ export function openStatements(
     "SELECT granted_at AS at, note, micro_credits AS change FROM credit_grants WHERE workspace = ?1 ORDER BY id",
   );
   const charges = openCharges({ database, read });
-  const dayLines = openInvoiceDays({ database, read, write });
+  const dayLines = openInvoiceDays({ database, read, write }, { turn });
   const span = database.query<{ first: bigint | null; last: bigint | null }, [string]>(
     // Separate queries: only then does SQLite read just the end of the index.
     `SELECT min(at) AS first, max(at) AS last FROM (
@@ -179,20 +179,6 @@ export function invoiceOf(days: readonly DaysLine[], by: readonly InvoiceGroup[]
   const lines = inShares([...summed.values()].filter(isSomething).sort(byGroups).map(priced));
   return { lines, total: totalOf(lines) };
 }
-
-const least = (a: bigint | null, b: bigint | null) => (a === null ? b : b === null || a < b ? a : b);
-const most = (a: bigint | null, b: bigint | null) => (a === null ? b : b === null || a > b ? a : b);
-
-const together = (one: Summed, other: Summed): Summed => ({
-  ...one,
-  requests: one.requests + other.requests,
-  tokens_billed: one.tokens_billed + other.tokens_billed,
-  least_price: least(one.least_price, other.least_price),
-  most_price: most(one.most_price, other.most_price),
-  cost_pico_usd: one.cost_pico_usd + other.cost_pico_usd,
-  micro_credits: one.micro_credits + other.micro_credits,
-  femto_credits_rounded: one.femto_credits_rounded + other.femto_credits_rounded,
-});
 
 const isSomething = (line: Charged) =>
   line.requests > 0n || line.tokens_billed > 0n || line.cost_pico_usd > 0n || line.micro_credits > 0n;

@@ -6,7 +6,9 @@ import type { Store } from "../db/open";
 import type { Outside } from "../domain/outside";
 import { DAY_OF_ROW, KEPT_CHARGED, KEPT_PRICE } from "./all-rows";
 import { LATENCY_COLUMNS } from "./latency-bounds";
-import { CHARGE_SUMS, DIMENSIONS, SUMS, UNIT_MS } from "./rollups";
+import { CHARGE_SUMS, DIMENSIONS, SUMS } from "./rollups";
+import { UNIT_MS } from "./times";
+import { openUngrouping } from "./ungrouping";
 
 /** For how many days each kind of row is kept. */
 export interface Keep {
@@ -113,6 +115,7 @@ export function openTrimming(
      ON CONFLICT (unit_ms, started_at, ${DIMENSIONS.join(", ")}) DO UPDATE SET
        ${rollup.map((name) => `${name} = rollups.${name} + excluded.${name}`).join(", ")}`,
   );
+  const ungrouping = openUngrouping(database);
   const shrink = database.query(`PRAGMA incremental_vacuum(${BITE_PAGES})`);
   const free = database.query<{ readonly freelist_count: bigint }, []>("PRAGMA freelist_count");
   const vacuums = database.query<{ readonly auto_vacuum: bigint }, []>("PRAGMA auto_vacuum");
@@ -139,6 +142,11 @@ export function openTrimming(
     return true;
   }
 
+  function toDays(last: number): void {
+    makeDays.run(last);
+    ungrouping.hoursUpTo(last);
+  }
+
   return {
     async bite() {
       const { requestsDays, minutesDays, hoursDays } = keep();
@@ -154,7 +162,7 @@ export function openTrimming(
           () =>
             (requestsDays !== undefined && requests(requestsDays)) ||
             rollups(UNIT_MS.minute, minutesDays) ||
-            rollups(UNIT_MS.hour, hoursDays, (last) => makeDays.run(last)),
+            rollups(UNIT_MS.hour, hoursDays, toDays),
         );
       // 2: incremental. A database that was created without it keeps its size and reuses free pages.
       const mayShrink = read(

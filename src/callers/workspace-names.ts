@@ -4,6 +4,7 @@
  */
 import { ACTORS, openAudit } from "../books/audit";
 import { creditsOf } from "../books/money";
+import { openUngrouping } from "../books/ungrouping";
 import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
@@ -65,6 +66,7 @@ export function openWorkspaceNames(store: Store, { now }: Pick<Outside, "now">):
         database.query("UPDATE workspaces SET name = ?2 WHERE name = ?1").run(name, newName);
         for (const table of TABLES)
           database.query(`UPDATE ${table} SET workspace = ?2 WHERE workspace = ?1`).run(name, newName);
+        openUngrouping(database).all();
         const after = { name: newName };
         audit.note({ actor, action: "workspaces.rename", target: name, before: { name }, after });
       });

@@ -3,6 +3,7 @@
  * Money is whole pico-USD (10⁻¹² USD) so that no price is rounded: 0.02 USD per million tokens is 20,000 per token.
  */
 import { BATCH_MIGRATIONS } from "./migrations-batches";
+import { GROUP_MIGRATIONS } from "./migrations-groups";
 import { SUMS_MIGRATIONS } from "./migrations-sums";
 
 export const MIGRATIONS: readonly string[] = [
@@ -388,4 +389,5 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (workspace, day, model)
   ) STRICT, WITHOUT ROWID;
   `,
+  ...GROUP_MIGRATIONS,
 ];

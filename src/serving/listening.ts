@@ -18,7 +18,7 @@ import { databaseName } from "../stores/open";
 import { cannotServe } from "./cannot-serve";
 import { ASIDE } from "./configured";
 import { watchDescriptors } from "./descriptors";
-import { keepTrimmed } from "./trimming";
+import { keepGrouped, keepTrimmed } from "./upkeep";
 
 /** Bun would answer a larger body with a bare 413; src/door/body.ts answers in the envelope. */
 const REQUEST_BYTES_MAX = 2 ** 40;
@@ -98,7 +98,7 @@ export async function listen(
 
   await gateway.batches?.runner.start(place.begins);
   const leaveListener = watchDescriptors(gateway.metrics, outside);
-  const trimNoMore = keepTrimmed(gateway, outside);
+  const endUpkeep = [keepTrimmed(gateway.upkeep, outside), keepGrouped(gateway.upkeep, outside)];
   const url = server?.url ?? new URL(`http://${host}:${port}`);
   // On a busy machine a start takes longer than keys may be old.
   await gateway.keys.ready?.();
@@ -114,7 +114,7 @@ export async function listen(
     url,
     async stop(cutOff) {
       leaveListener();
-      trimNoMore();
+      for (const end of endUpkeep) end();
       await Promise.all([...(retired ? [retired.stop(cutOff)] : []), server?.stop(cutOff)]);
     },
     async renew(by) {

@@ -6,6 +6,7 @@ import { ACTORS, openAudit } from "../books/audit";
 import { openBatchRecords } from "../books/batch-records";
 import { OWN_WORKSPACE, openLedger } from "../books/ledger";
 import { openSeries } from "../books/open-series";
+import { openRegrouping } from "../books/regrouping";
 import { openRequestPages } from "../books/request-pages";
 import { openRequests } from "../books/requests";
 import { openStatements } from "../books/statements";
@@ -77,6 +78,10 @@ export function sqliteStores(store: Store, outside: Outside): Stores {
     openTrimming(keep) {
       const trimming = onFirstUse(() => openTrimming(store, outside, keep));
       return { bite: () => trimming().bite() };
+    },
+    openRegrouping() {
+      const regrouping = onFirstUse(() => openRegrouping(store, outside));
+      return { bite: () => regrouping().bite() };
     },
     openAudit: () => openAudit(store, outside),
     openSessions: () => openSessions(store, openAudit(store, outside), outside),

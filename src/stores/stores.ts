@@ -8,6 +8,7 @@
 import type { Audit } from "../books/audit";
 import type { BatchRecords } from "../books/batch-records";
 import type { Ledger } from "../books/ledger";
+import type { Regrouping } from "../books/regrouping";
 import type { RequestPages } from "../books/request-pages";
 import type { Requests } from "../books/requests";
 import type { Series } from "../books/series";
@@ -40,6 +41,8 @@ export interface Stores {
   openSeries(): Series;
   /** @param keep returns the current setting, as a reload may change it */
   openTrimming(keep: () => Keep): Trimming;
+  /** Sums of finished hours and days, by which the dashboard reads a month of a million requests in milliseconds. */
+  openRegrouping(): Regrouping;
   openAudit(): Pick<Audit, "list">;
   openSessions(): Sessions;
   openFingerprints(): Fingerprints;

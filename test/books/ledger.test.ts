@@ -319,7 +319,7 @@ describe.skipIf(onSqliteAlone("is about its file"))("the database", () => {
       (await openStore(path, realOutside)).close();
       const again = await openStore(path, realOutside);
       expect(again.database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" });
-      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 23n });
+      expect(again.database.query("PRAGMA user_version").get()).toEqual({ user_version: 24n });
       again.close();
     }));
 

@@ -4,7 +4,7 @@
  * statement's time limit. To compare another sum, add its name to COMPARED.
  */
 import { OWN_WORKSPACE } from "../../books/ledger";
-import { UNIT_MS } from "../../books/rollups";
+import { UNIT_MS } from "../../books/times";
 import { ALL_ROWS } from "./all-rows";
 import type { Connection } from "./connection";
 import type { Pool } from "./pool";

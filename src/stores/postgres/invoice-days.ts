@@ -1,7 +1,7 @@
 /** Lines of invoices by day and model, kept in PostgreSQL. What they are and when they hold is src/books/invoice-days.ts's. */
 import { COMPARED, type Compared, DAY_LINE, type DayLine, marked } from "../../books/invoice-days";
-import { UNIT_MS } from "../../books/rollups";
 import type { DaysLine } from "../../books/statements";
+import { UNIT_MS } from "../../books/times";
 import { ALL_ROWS } from "./all-rows";
 import type { Connection } from "./connection";
 import { sumsOver } from "./sums";
@@ -18,6 +18,7 @@ const OF_ROWS = `SELECT model, coalesce(sum(row_count) FILTER (WHERE status = 20
 
 /**
  * @param from,to start of the first day, and of the day after the last
+ * @param mayKeepLast whether the last day's lines are kept, too: it is finished
  * @returns their lines; those that were summed now are kept, but for the last day with a request, which still changes
  */
 export async function dayLines(
@@ -25,6 +26,7 @@ export async function dayLines(
   workspace: string,
   from: number,
   to: number,
+  mayKeepLast = false,
 ): Promise<readonly DaysLine[]> {
   // Sums are read before rows: rows that are settled in between make the day be summed anew the next time.
   const sums = Map.groupBy(
@@ -44,7 +46,7 @@ export async function dayLines(
     const found = isKnown
       ? known.map(({ sums: _, ...line }) => line)
       : await query<DayLine>(OF_ROWS, [workspace, day, day + UNIT_MS.day]);
-    if (!isKnown && day < last) await keep(query, workspace, day, now, found);
+    if (!isKnown && (mayKeepLast || day < last)) await keep(query, workspace, day, now, found);
     lines.push(...found.map((line) => ({ ...line, day })));
   }
   return lines;

@@ -7,6 +7,7 @@
  * number is taken at the end of the transaction, from a row that stays locked until the commit.
  */
 import { BATCH_MIGRATIONS } from "./migrations-batches";
+import { GROUP_MIGRATIONS } from "./migrations-groups";
 import { LEASE_MIGRATIONS } from "./migrations-leases";
 import { SUMS_MIGRATIONS } from "./migrations-sums";
 
@@ -248,4 +249,5 @@ export const MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX invoice_days_by_workspace ON @invoice_days (workspace, day);
   `,
+  ...GROUP_MIGRATIONS,
 ];

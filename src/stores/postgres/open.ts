@@ -24,6 +24,7 @@ import { migrate } from "./migrate";
 import { createMirror } from "./mirror";
 import { createPool } from "./pool";
 import { openPostgresRecords } from "./records";
+import { openPostgresRegrouping } from "./regrouping";
 import { openPostgresRequestPages } from "./request-pages";
 import { openPostgresRequests } from "./requests";
 import { openPostgresSeries } from "./series";
@@ -119,6 +120,7 @@ export async function openPostgres(
     openStatements: () => openPostgresStatements(pool),
     openRequestPages: () => openPostgresRequestPages(pool),
     openSeries: () => openPostgresSeries(pool, OWN_WORKSPACE),
+    openRegrouping: () => openPostgresRegrouping(pool),
     openTrimming: (keep) => openPostgresTrimming(base, keep),
     openAudit: () => openPostgresAudit(pool),
     openSessions: () => sessionsOn(postgresSessions(base), outside),

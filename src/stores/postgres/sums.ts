@@ -9,7 +9,8 @@
  */
 import { LATENCY_BOUNDS_MS, LATENCY_COLUMNS } from "../../books/latency-bounds";
 import { OWN_WORKSPACE } from "../../books/ledger";
-import { DIMENSIONS, SUMS, UNIT_MS } from "../../books/rollups";
+import { DIMENSIONS, SUMS } from "../../books/rollups";
+import { UNIT_MS } from "../../books/times";
 import type { Connection } from "./connection";
 import type { Pool } from "./pool";
 
@@ -46,13 +47,17 @@ const AMOUNTS = [...SUMS, ...LATENCY_COLUMNS];
 const COLUMNS = `started_at, ${DIMENSIONS.join(", ")}, ${AMOUNTS.join(", ")}`;
 const SUMMED_TO = "(SELECT summed_to FROM @sums)";
 
+/** The part of `sumsOver` that is stored: without requests that are not summed yet. */
+export const storedSums = (units: readonly number[], since: string, until: string) =>
+  `(SELECT ${COLUMNS} FROM @rollups WHERE unit_ms IN (${units.join(", ")}) AND started_at >= ${since} AND started_at < ${until})`;
+
 /**
  * A subquery: the sums of all requests of a period, with their dimensions and the time at which each begins.
  * @param units in milliseconds: the rollups that hold the period
  * @param since,until SQL parameters: from `since`, before `until`
  */
 export const sumsOver = (units: readonly number[], since: string, until: string) => `(
-  SELECT ${COLUMNS} FROM @rollups WHERE unit_ms IN (${units.join(", ")}) AND started_at >= ${since} AND started_at < ${until}
+  ${storedSums(units, since, until)}
   UNION ALL
   SELECT ${COLUMNS} FROM (${apartIn(`
     SELECT 1 AS sign, ${COUNTED} FROM @ledger WHERE started_at >= greatest(${since}::bigint, ${SUMMED_TO}) AND started_at < ${until} AND ${IS_OVER}

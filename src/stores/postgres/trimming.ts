@@ -3,7 +3,8 @@
  * only requests that are part of the sums by hour (sums.ts). Totals (all-rows.ts) stay the same.
  */
 import { LATENCY_COLUMNS } from "../../books/latency-bounds";
-import { DIMENSIONS, SUMS, UNIT_MS } from "../../books/rollups";
+import { DIMENSIONS, SUMS } from "../../books/rollups";
+import { UNIT_MS } from "../../books/times";
 import { DAY_SUMS, type Keep, type Trimming } from "../../books/trimming";
 import { DAY_OF_ROW, KEPT_CHARGED, KEPT_PRICE } from "./all-rows";
 import type { Base } from "./base";

@@ -4,7 +4,7 @@
  */
 
 import { OWN_WORKSPACE } from "../../../src/books/ledger";
-import { UNIT_MS } from "../../../src/books/rollups";
+import { UNIT_MS } from "../../../src/books/times";
 import { sumsOver } from "../../../src/stores/postgres/sums";
 import type { Ask } from "../asks";
 import { Breach, type Call } from "../calls";
