@@ -1,7 +1,7 @@
 /**
  * Which sums of finished hours and days are stored once more, by fewer names: without them a month by workspace reads every sum of every key and
- * model. The names are those of the tables `group_sums` and `group_errors`. Another grouping is a line of GROUPINGS; the sums of before are made
- * by themselves (src/books/regrouping.ts, src/stores/postgres/regrouping.ts).
+ * model. The names are those of the tables `group_sums` and `group_errors`. Another grouping is a line of GROUPINGS, with a `part` of its own in
+ * `grouped` (src/books/regrouping.ts, src/stores/postgres/regrouping.ts): what is grouped already, or by the release before, lacks it.
  */
 import { LATENCY_COLUMNS } from "./latency-bounds";
 import { SUMS } from "./rollups";

@@ -23,11 +23,14 @@ export function bucketOf(latencyMs: number): number {
  * @returns milliseconds; null if there were no requests
  */
 export function quantile(buckets: readonly number[], part: number): number | null {
-  const count = buckets.reduce((sum, one) => sum + one, 0);
+  // Plain loops: a chart of many groups has thousands of points.
+  let count = 0;
+  for (let i = 0; i < buckets.length; i++) count += buckets[i] ?? 0;
   if (count === 0) return null;
   const wanted = part * count;
   let before = 0;
-  for (const [i, inBucket] of buckets.entries()) {
+  for (let i = 0; i < buckets.length; i++) {
+    const inBucket = buckets[i] ?? 0;
     if (inBucket > 0 && before + inBucket >= wanted) {
       const from = LATENCY_BOUNDS_MS[i - 1] ?? 0;
       const to = LATENCY_BOUNDS_MS[i] ?? from;

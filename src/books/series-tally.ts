@@ -3,7 +3,7 @@
  */
 import { GatewayError } from "../domain/errors";
 import { LATENCY_COLUMNS, quantile } from "./latency-bounds";
-import { SUMS } from "./rollups";
+import { SUMS, type SumName } from "./rollups";
 import type { ErrorCount, SeriesFound, SeriesSums } from "./series";
 
 /** One group, one time and one outcome. */
@@ -46,6 +46,21 @@ export interface Tally {
 const GROUPS_MAX = 20_000;
 const ERRORS_MAX = 20;
 
+const PLACE_OF: Readonly<Record<SumName, number>> = {
+  requests: SUMS.indexOf("requests"),
+  inputs: SUMS.indexOf("inputs"),
+  cache_hits: SUMS.indexOf("cache_hits"),
+  tokens: SUMS.indexOf("tokens"),
+  tokens_upstream: SUMS.indexOf("tokens_upstream"),
+  tokens_billed: SUMS.indexOf("tokens_billed"),
+  tokens_cached: SUMS.indexOf("tokens_cached"),
+  estimated: SUMS.indexOf("estimated"),
+  cost_pico_usd: SUMS.indexOf("cost_pico_usd"),
+  micro_credits: SUMS.indexOf("micro_credits"),
+  upstream_pico_usd: SUMS.indexOf("upstream_pico_usd"),
+  saved_pico_usd: SUMS.indexOf("saved_pico_usd"),
+};
+
 class Sum {
   readonly sums: bigint[] = SUMS.map(() => 0n);
   readonly latencies: number[] = LATENCY_COLUMNS.map(() => 0);
@@ -64,7 +79,7 @@ class Sum {
   }
 
   get told(): SeriesSums {
-    const of = (name: (typeof SUMS)[number]) => this.sums[SUMS.indexOf(name)] ?? 0n;
+    const of = (name: SumName) => this.sums[PLACE_OF[name]] ?? 0n;
     return {
       requests: of("requests"),
       inputs: of("inputs"),

@@ -193,22 +193,30 @@ for (const { name, isThere, opened, runs } of KINDS) {
           await judge(books, rows, ["day", "hour"]);
           life.turn(26 * HOUR_MS);
           await books.sum();
+          const history = () => books.stores.openStatements().history("acme");
+          const before = await history();
           await regrouped(books);
+          expect(await history()).toEqual(before);
           await judge(books, rows, ["day", "hour"]);
           // Hours that are grouped get more.
           const late = [START + 1, life.now() - 25 * HOUR_MS, life.now() - 2 * HOUR_MS];
           for (const [i, at] of late.entries()) {
-            const answer = { ...HIT, end: "answer", metadata: '{"team":"late"}' } as const;
+            const answer = { ...HIT, workspace: "acme", end: "answer", metadata: '{"team":"late"}' } as const;
             const row = rowOf(answer, `req_late_${i}`, at);
             await life.ledger.begin({ ...row, status: 0 }, HOLDING);
             await life.ledger.settle(row);
           }
+          const later = await history();
+          expect(later.reduce((sum, { requests }) => sum + requests, 0n)).toBe(
+            before.reduce((sum, { requests }) => sum + requests, 3n),
+          );
           await judge(books, rows, ["day", "hour"]);
           await regrouped(books);
           await judge(books, rows, ["day", "hour"]);
           await books.sum();
           await regrouped(books);
           await judge(books, rows, ["day", "hour"]);
+          expect(await history()).toEqual(later);
         }),
         { numRuns: runs, endOnFailure: true },
       );

@@ -18,7 +18,7 @@ const STARTS = `SELECT started_at AS at FROM @grouped AS g
 
 /** Of the hours and days that are grouped. @param part `names`, or `metadata` */
 export async function groupedStarts(
-  { query }: Connection,
+  { query }: Pick<Connection, "query">,
   part: "names" | "metadata",
   unitMs: number,
   [since, until]: readonly [number, number],

@@ -84,7 +84,19 @@ export const GROUP_MIGRATIONS: readonly string[] = [
   );
   CREATE INDEX metadata_leading_by_time ON @metadata_leading (started_at, metadata_key);
 
-  -- part: 'names' for group_sums and group_errors, 'invoices' for invoice_days, 'metadata' for the others. is_told: false where there was too much metadata.
+  -- What a workspace was charged on a day, for the history of its credits.
+  CREATE TABLE @charge_days (
+    workspace            text NOT NULL,
+    started_at           bigint NOT NULL,
+    first_at             bigint NOT NULL,
+    requests             bigint NOT NULL,
+    micro_credits        bigint NOT NULL,
+    micro_credits_taken  bigint NOT NULL
+  );
+  CREATE INDEX charge_days_by_workspace ON @charge_days (workspace, started_at);
+  CREATE INDEX charge_days_by_time ON @charge_days (started_at);
+
+  -- part: 'names' for group_sums, group_errors and, by day, charge_days, 'invoices' for invoice_days, 'metadata' for the others. is_told: false where there was too much metadata.
   CREATE TABLE @grouped (
     part        text NOT NULL,
     unit_ms     bigint NOT NULL,

@@ -7,6 +7,7 @@ import { LATENCY_COLUMNS } from "../../books/latency-bounds";
 import type { Regrouping } from "../../books/regrouping";
 import { SUMS } from "../../books/rollups";
 import { UNIT_MS } from "../../books/times";
+import { keepCharges } from "./charge-days";
 import type { Connection } from "./connection";
 import { dayLines } from "./invoice-days";
 import { dropMetadata, groupMetadata } from "./metadata-regrouping";
@@ -75,9 +76,11 @@ const DROP_OLD = [
 const DONE = `INSERT INTO @grouped (part, unit_ms, started_at, is_told) VALUES ($1, $2, $3, $4::boolean) ON CONFLICT DO NOTHING`;
 
 export function openPostgresRegrouping(pool: Pool): Regrouping {
-  async function names({ query }: Connection, unitMs: number, at: bigint): Promise<void> {
+  async function names(connection: Connection, unitMs: number, at: bigint): Promise<void> {
+    const { query } = connection;
     for (const text of DROP) await query(text, [unitMs, at, EVERY_GROUPING]);
     for (const text of ADD) await query(text, [unitMs, at]);
+    if (unitMs === UNIT_MS.day) await keepCharges(connection, at);
     await query(DONE, ["names", unitMs, at, true]);
   }
 
