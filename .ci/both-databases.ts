@@ -26,7 +26,7 @@ const OPENERS = new Set([
   "startDrill",
 ]);
 /** Files whose `KINDS` are databases: a suite for each of them is on both in one run. */
-const HAVE_KINDS = /\/(?:databases|batch-lines)$/;
+const HAVE_KINDS = /\/(?:databases|batch-lines|books)$/;
 /** Files that have openers: who imports something else from them opens nothing. */
 const HAVE_OPENERS = /^test\/(?:gateway|serving|command-line|stores\/[\w-]+)\.ts$/;
 /** The program itself, as a process of the test's own. */
@@ -85,7 +85,6 @@ export const ON_ONE: Readonly<Record<string, string>> = {
   "test/stores/move.test.ts": "moves from one to the other",
   "test/stores/postgres.test.ts": SERVER,
   "test/stores/spool.test.ts": SERVER,
-  "test/stores/sums.test.ts": "judges both in the first run",
 };
 
 function importsOf(text: string) {
