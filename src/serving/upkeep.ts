@@ -19,7 +19,7 @@ interface Work {
   readonly everyMs: number;
   readonly firstMs: number;
   readonly bite: () => Promise<boolean>;
-  readonly failed: string;
+  failed(reason: string): void;
   done?(bites: number): void;
 }
 
@@ -29,7 +29,7 @@ export const keepTrimmed = ({ trimming }: Gateway["upkeep"], world: World): (() 
     everyMs: TRIM_EVERY_MS,
     firstMs: TRIM_EVERY_MS,
     bite: () => trimming.bite(),
-    failed: "the database could not be trimmed now",
+    failed: (reason) => world.log("warn", "the database could not be trimmed now", { reason }),
     done: (bites) => world.log("info", "the database was trimmed", { bites }),
   });
 
@@ -39,10 +39,11 @@ export const keepGrouped = ({ regrouping }: Gateway["upkeep"], world: World): ((
     everyMs: GROUP_EVERY_MS,
     firstMs: GROUP_FIRST_MS,
     bite: () => regrouping.bite(),
-    failed: "sums of finished hours and days could not be made now",
+    failed: (reason) =>
+      world.log("warn", "sums of finished hours and days could not be made now", { reason }),
   });
 
-function keepAtIt({ sleep, random, log }: World, { everyMs, firstMs, bite, failed, done }: Work): () => void {
+function keepAtIt({ sleep, random }: World, { everyMs, firstMs, bite, failed, done }: Work): () => void {
   const over = new Ending();
 
   async function inBites(): Promise<void> {
@@ -54,7 +55,7 @@ function keepAtIt({ sleep, random, log }: World, { everyMs, firstMs, bite, faile
       }
     } catch (thrown) {
       if (over.aborted) return;
-      log("warn", failed, { reason: asGatewayError(thrown).message });
+      failed(asGatewayError(thrown).message);
     }
     if (bites > 0) done?.(bites);
   }

@@ -352,5 +352,43 @@ for (const { name, isThere, opened, runs } of KINDS) {
         expect([total.requests, total.failed]).toEqual([0n, 0n]);
       }
     });
+
+    test("a busy hour is grouped in many steps, and values without end are told by their leading ones", async () => {
+      await using books = await opened();
+      const { life, stores } = books;
+      const rows: Rows = new Map();
+      const { ledger } = noting(life, rows);
+      const each = Array.from({ length: 900 }, (_, i) => i);
+      const settle = (i: number) => {
+        const [workspace, model] = [`w${(i * 7) % 13}`, `m${(i * 11) % 60}`];
+        // Some values come again, and all of them are many.
+        const metadata = JSON.stringify({ team: `t${i % 5}`, run: `r${i % 3 === 0 ? i % 9 : i}` });
+        const row = rowOf({ ...HIT, workspace, metadata }, `req_${i}`, START + (i % 2) * DAY_MS + i);
+        return ledger.settle({ ...row, model, key_id: `k${i % 70}` });
+      };
+      for (let at = 0; at < each.length; at += 100) await Promise.all(each.slice(at, at + 100).map(settle));
+      life.turn(3 * DAY_MS);
+      await books.sum();
+      for (let round = 0; round < 2; round++) {
+        const range = { unit: "day", since: START - DAY_MS, until: life.now(), top: 100 } as const;
+        for (const by of [[], ["workspace"], ["model"], ["key"], ["model", "provider"]] as const)
+          expect(await seriesLines(books, { ...range, by })).toEqual(ledgerLines(rows, by, DAY_MS));
+        const byKey = await stores.openSeries().over({ ...range, by: ["key"], top: 9 });
+        expect([byKey.groups.length, byKey.groups.at(-1)?.isRest]).toEqual([10, true]);
+        const said = ["metadata"] as const;
+        expect(await seriesLines(books, { ...range, by: said, metadata_key: "team" })).toEqual(
+          ledgerLines(rows, ["team"], DAY_MS),
+        );
+        const runs = await stores.openSeries().over({ ...range, by: said, metadata_key: "run", top: 3 });
+        expect(runs.total.requests).toBe(900n);
+        expect(runs.groups.map(({ names, total }) => [names[0], Number(total.requests)])).toEqual([
+          ["r0", 100],
+          ["r3", 100],
+          ["r6", 100],
+          [undefined, 600],
+        ]);
+        await regrouped(books);
+      }
+    }, 60_000);
   });
 }
