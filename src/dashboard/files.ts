@@ -1,12 +1,13 @@
 /**
- * The dashboard's files for a browser: page, script and stylesheet, compressed once. Everything else comes from the Admin API.
+ * The dashboard's files for a browser: page, script and stylesheet, kept compressed. Everything else comes from the Admin API.
  * The page contains no secret and needs no key; a further file is a member of FILES.
  */
+
 import { bundled } from "./bundle" with { type: "macro" };
+import type { Packed } from "./bundle";
 
 interface File {
   readonly type: string;
-  readonly plain: Uint8Array<ArrayBuffer>;
   readonly compressed: Uint8Array<ArrayBuffer>;
   readonly etag: string;
 }
@@ -45,10 +46,19 @@ const page = (mode: "open" | "keys") => `<!doctype html>
 </html>
 `;
 
-const file = (type: string, text: string): File => {
-  const plain = new TextEncoder().encode(text);
-  const compressed = Bun.gzipSync(plain, { level: 9 });
-  return { type, plain, compressed, etag: `"${Bun.hash(plain).toString(36)}"` };
+const file = (type: string, { compressed, hash }: Packed): File => ({
+  type,
+  compressed: Uint8Array.fromBase64(compressed),
+  etag: `"${hash}"`,
+});
+
+const pageFile = (mode: "open" | "keys"): File => {
+  const plain = new TextEncoder().encode(page(mode));
+  return {
+    type: "text/html; charset=utf-8",
+    compressed: Bun.gzipSync(plain, { level: 9 }),
+    etag: `"${Bun.hash(plain).toString(36)}"`,
+  };
 };
 
 export const PAGE = "index.html";
@@ -56,8 +66,8 @@ export const OPEN_PAGE = "open.html";
 
 const { script, style } = bundled();
 const FILES: ReadonlyMap<string, File> = new Map([
-  [OPEN_PAGE, file("text/html; charset=utf-8", page("open"))],
-  [PAGE, file("text/html; charset=utf-8", page("keys"))],
+  [OPEN_PAGE, pageFile("open")],
+  [PAGE, pageFile("keys")],
   ["dashboard.js", file("text/javascript; charset=utf-8", script)],
   ["dashboard.css", file("text/css; charset=utf-8", style)],
 ]);
@@ -66,7 +76,7 @@ const FILES: ReadonlyMap<string, File> = new Map([
 export const dashboardFile = (name: string): File | undefined => FILES.get(name);
 
 export function answerFile(
-  { type, plain, compressed, etag }: File,
+  { type, compressed, etag }: File,
   { headers }: Pick<Request, "headers">,
 ): FileAnswer {
   const known = (headers.get("if-none-match") ?? "").split(",").map((tag) => tag.trim().replace(/^W\//, ""));
@@ -84,7 +94,7 @@ export function answerFile(
   if (known.includes(etag)) return { status: 304, body: "", headers: common };
   return {
     status: 200,
-    body: isCompressed ? compressed : plain,
+    body: isCompressed ? compressed : Bun.gunzipSync(compressed),
     headers: { ...common, "content-type": type, ...(isCompressed && { "content-encoding": "gzip" }) },
   };
 }
