@@ -17,6 +17,8 @@ export interface PageAsked {
   readonly until?: number | undefined;
   readonly statuses?: (Statuses & { readonly isNot?: true }) | undefined;
   readonly workspace?: string | undefined;
+  /** Its requests are left out. */
+  readonly not_workspace?: string | undefined;
   readonly key_id?: string | undefined;
   readonly model?: string | undefined;
   readonly provider?: string | undefined;
@@ -139,6 +141,7 @@ function conditionsOf(asked: PageAsked): readonly [conditions: readonly string[]
   };
   const { statuses } = asked;
   only("workspace = ?", asked.workspace);
+  only("workspace <> ?", asked.not_workspace);
   only("key_id = ?", asked.key_id);
   only("model = ?", asked.model);
   // Several providers that answered are stored as one text with commas.

@@ -210,6 +210,7 @@ for (const { name, isThere, make } of KINDS) {
           started_at: NOON + Math.floor(i / 2),
           calls_made: 2,
           key_id: i === 0 ? "key_2" : "key_1",
+          workspace: i === 0 ? "other" : "team",
         }),
       );
       for (const row of rows) {
@@ -232,6 +233,8 @@ for (const { name, isThere, make } of KINDS) {
         statuses: { from: 500, to: 599, isNot: true },
       });
       expect(only.rows.map(({ request_id }) => request_id)).toEqual([rows[0]?.request_id ?? ""]);
+      const others = await pages.page({ metadata: new Map(), most: 9, not_workspace: rows[1]?.workspace });
+      expect(others.rows.map(({ request_id }) => request_id)).toEqual([rows[0]?.request_id ?? ""]);
       await expect(pages.page({ metadata: new Map(), most: 1, cursor: "none" })).rejects.toMatchObject({
         kind: "invalid",
       });

@@ -212,6 +212,13 @@ export const REQUEST_PATHS: readonly AdminPath[] = [
       since: When("Left out: from the first."),
       until: When("Left out: to the last."),
       workspace: Type.Optional(Type.String({ maxLength: 200 })),
+      not_workspace: Type.Optional(
+        Type.String({
+          maxLength: 200,
+          description:
+            "A workspace whose requests are left out, such as embedgate, which has the gateway's own.",
+        }),
+      ),
       key_id: Type.Optional(Type.String({ maxLength: 200, description: "A key's id." })),
       model: Type.Optional(Type.String({ maxLength: 500 })),
       provider: Type.Optional(Type.String({ maxLength: 200 })),

@@ -23,6 +23,7 @@ export function openPostgresRequestPages(pool: Pool): RequestPages {
         if (value !== undefined) conditions.push(condition(parameter(value)));
       };
       only((one) => `workspace = ${one}`, asked.workspace);
+      only((one) => `workspace <> ${one}`, asked.not_workspace);
       only((one) => `key_id = ${one}`, asked.key_id);
       only((one) => `model = ${one}`, asked.model);
       // Where several providers answered, their names are separated by commas.
