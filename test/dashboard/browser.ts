@@ -14,6 +14,8 @@ export interface Screen {
   readonly scheme: "light" | "dark";
 }
 
+const HEIGHT = 900;
+const SCHEMES = ["light", "dark"] as const;
 export const DESK: Screen = { width: 1_440, scheme: "light" };
 export const PHONE: Screen = { width: 380, scheme: "dark" };
 
@@ -26,7 +28,10 @@ export interface Shown extends AsyncDisposable {
   /** Every requested path, in order. */
   readonly asked: string[];
   goTo(hash: string, heading: string | RegExp): Promise<void>;
-  /** Fails for problems of readers with a screen reader or without a mouse, and for a page wider than its screen. */
+  /**
+   * Fails for problems of readers with a screen reader or without a mouse, and for a page wider than its screen: on both screens, light and
+   * dark.
+   */
   checkAccess(): Promise<void>;
 }
 
@@ -36,7 +41,7 @@ export const launch = (): Promise<Browser> =>
 /** @param adminKey signs in with it first; left out: no key is needed */
 export async function show(browser: Browser, url: string, screen: Screen, adminKey?: string): Promise<Shown> {
   const page = await browser.newPage({
-    viewport: { width: screen.width, height: 900 },
+    viewport: { width: screen.width, height: HEIGHT },
     colorScheme: screen.scheme,
   });
   page.setDefaultTimeout(15_000);
@@ -74,14 +79,24 @@ export async function show(browser: Browser, url: string, screen: Screen, adminK
     },
     async checkAccess() {
       await page.evaluate(axe.source);
-      const { violations } = await page.evaluate<AxeResults>("axe.run()");
-      expect(
-        violations.flatMap(({ id, nodes }) =>
-          nodes.map(({ html, failureSummary }) => ({ id, html, failureSummary })),
-        ),
-      ).toEqual([]);
-      const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      expect(wider).toBeLessThanOrEqual(0);
+      for (const { width } of [screen, screen.width === DESK.width ? PHONE : DESK]) {
+        await page.setViewportSize({ width, height: HEIGHT });
+        for (const scheme of SCHEMES) {
+          await page.emulateMedia({ colorScheme: scheme });
+          // The other scheme differs in colours alone.
+          const rules = scheme === screen.scheme ? "" : '{ runOnly: ["color-contrast"] }';
+          const { violations } = await page.evaluate<AxeResults>(`axe.run(${rules})`);
+          expect(
+            violations.flatMap(({ id, nodes }) =>
+              nodes.map(({ html, failureSummary }) => ({ id, html, failureSummary, width, scheme })),
+            ),
+          ).toEqual([]);
+        }
+        const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        expect([width, wider]).toEqual([width, Math.min(0, wider)]);
+      }
+      await page.setViewportSize({ width: screen.width, height: HEIGHT });
+      await page.emulateMedia({ colorScheme: screen.scheme });
     },
     [Symbol.asyncDispose]: () => page.close(),
   };

@@ -34,17 +34,14 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
     expect([...hosts]).toEqual([new URL(url).host]);
   };
 
-  for (const screen of [DESK, PHONE])
-    test(`each view, ${screen.width} px, ${screen.scheme}`, async () => {
-      await using shown = await show(browser, world.url, screen, world.adminKey);
-      for (const [view, heading, table] of VIEWS) {
-        await shown.goTo(`#/${view}`, heading);
-        if (table !== undefined) await shown.page.getByRole("region", { name: table, exact: true }).waitFor();
-        await shown.checkAccess();
-        expect(await tablesWithoutCsv(shown.page)).toEqual([]);
-      }
-      isQuiet(shown, world.url);
-    });
+  test.each(VIEWS)("the view '%s', for every reader", async (view, heading, table) => {
+    await using shown = await show(browser, world.url, PHONE, world.adminKey);
+    await shown.goTo(`#/${view}`, heading);
+    if (table !== undefined) await shown.page.getByRole("region", { name: table, exact: true }).waitFor();
+    await shown.checkAccess();
+    expect(await tablesWithoutCsv(shown.page)).toEqual([]);
+    isQuiet(shown, world.url);
+  });
 
   test("a table that the Admin API has no CSV of is downloaded as it is shown, with exact amounts", async () => {
     await using shown = await show(browser, world.url, DESK, world.adminKey);
@@ -104,14 +101,15 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
     expect(await use(world.url, first)).toBe(200);
 
     await page.getByRole("button", { name: "Rotate from-the-page" }).click();
-    await page.getByLabel("Old secret ends").selectOption("at once");
-    await page.getByRole("button", { name: "Rotate from-the-page" }).click();
+    await dialog.getByLabel("The old secret ends").selectOption("at once");
+    await dialog.getByRole("button", { name: "Rotate" }).click();
+    await dialog.getByText("The secret of from-the-page").waitFor();
     const second = (await dialog.locator("code").textContent()) ?? "";
     await dialog.getByRole("button", { name: "I have stored it" }).click();
     expect([await use(world.url, first), await use(world.url, second)]).toEqual([401, 200]);
 
     await page.getByRole("button", { name: "Revoke from-the-page" }).click();
-    await page.getByRole("button", { name: "Revoke from-the-page now" }).click();
+    await dialog.getByRole("button", { name: "Revoke" }).click();
     await page.getByText("Show 1 revoked").waitFor();
     expect(await use(world.url, second)).toBe(401);
     isQuiet(shown, world.url);
@@ -163,7 +161,9 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
     await page.getByRole("button", { name: "Create key" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "I have stored it" }).click();
     await page.getByRole("button", { name: "Sign out" }).click();
-    await page.getByLabel("Admin key").waitFor();
+    await page.getByText("You have signed out.").waitFor();
+    expect(await page.title()).toBe("Sign in · embedgate");
+    await shown.checkAccess();
     isQuiet(shown, server.url);
   });
 
@@ -214,10 +214,36 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
     await rows.nth(1).getByRole("link").click();
     await page
       .getByRole("region", { name: "Calls to providers" })
-      .getByText("the provider", { exact: true })
+      .getByRole("cell", { name: "the provider", exact: true })
       .waitFor();
     await shown.checkAccess();
     isQuiet(shown, world.url);
+  });
+
+  test("the gateway's own probes are shown if they are asked for", async () => {
+    await using shown = await show(browser, world.url, DESK, world.adminKey);
+    const { page } = shown;
+    await shown.goTo("#/requests?until=1m", "Requests");
+    const own = page.getByRole("cell", { name: "embedgate (its own probes)" });
+    await page.getByRole("region", { name: "Latest first" }).waitFor();
+    expect(await own.count()).toBe(0);
+    await page.getByLabel("The gateway's own probes, too").check();
+    await own.first().waitFor();
+    await page.getByRole("button", { name: "Clear the filters" }).click();
+    await own.first().waitFor({ state: "detached" });
+    expect(await page.evaluate(() => document.activeElement?.localName)).toBe("select");
+  });
+
+  test("a session that has ended is told, and the page goes on where it was", async () => {
+    const { key, id } = await world.open.gateway.keys.create("short", "default", true);
+    await using shown = await show(browser, world.url, DESK, key);
+    await shown.goTo("#/models", "Models");
+    await world.open.gateway.keys.revoke(id);
+    await shown.page.getByRole("link", { name: "Money" }).click();
+    await shown.page.getByText("The session has ended: sign in again.").waitFor();
+    await shown.page.getByLabel("Admin key").fill(world.adminKey);
+    await shown.page.keyboard.press("Enter");
+    await shown.page.getByRole("heading", { level: 1, name: "Money" }).waitFor();
   });
 
   test("older requests come page by page, without a gap", async () => {

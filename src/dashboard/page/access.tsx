@@ -10,7 +10,7 @@ import { Keys } from "./keys";
 import { LimitsOf } from "./limits";
 import { Field, Problem, Waiting } from "./pieces";
 import { goTo, linkTo, place } from "./place";
-import { credits, usd, workspaceName } from "./say";
+import { credits, OWN_WORKSPACE, usd } from "./say";
 import { Table } from "./table";
 
 type Workspace = AdminWorkspaces["workspaces"][number];
@@ -18,7 +18,8 @@ type Workspace = AdminWorkspaces["workspaces"][number];
 export function Access() {
   const { said, problem, again } = useAnswer("/workspaces", {}, 30);
   const chosen = place.value.rest;
-  const workspace = said?.workspaces.find(({ name }) => name === chosen);
+  const workspaces = said?.workspaces.filter(({ name }) => name !== OWN_WORKSPACE) ?? [];
+  const workspace = workspaces.find(({ name }) => name === chosen);
   return (
     <>
       <header class="headline">
@@ -29,7 +30,7 @@ export function Access() {
         <NewWorkspace made={again} />
       </header>
       <Problem text={problem} />
-      {said ? <List workspaces={said.workspaces} chosen={chosen} /> : <Waiting />}
+      {said ? <List workspaces={workspaces} chosen={chosen} /> : <Waiting />}
       {workspace ? (
         <section key={workspace.name} class="detail" aria-label={`Workspace ${workspace.name}`}>
           <div class="caption">
@@ -49,11 +50,9 @@ export function Access() {
       ) : chosen !== "" && said ? (
         <Problem text={`There is no workspace '${chosen}'.`} />
       ) : null}
-      <Keys
-        workspace={workspace?.name}
-        workspaces={said?.workspaces.map(({ name }) => name) ?? []}
-        changed={again}
-      />
+      {said ? (
+        <Keys workspace={workspace?.name} workspaces={workspaces.map(({ name }) => name)} changed={again} />
+      ) : null}
     </>
   );
 }
@@ -78,7 +77,7 @@ function List({
           isName: true,
           cell: ({ name }) => (
             <a href={linkTo("access", name)} aria-current={name === chosen ? "true" : undefined}>
-              {workspaceName(name)}
+              {name}
             </a>
           ),
         },

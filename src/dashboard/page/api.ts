@@ -41,6 +41,9 @@ export interface At {
 /** The session; null: none; undefined: unknown yet. */
 export const session = signal<AdminSession | null | undefined>(undefined);
 
+/** Why there is none any more. */
+export const ended = signal("");
+
 export class Refused extends Error {
   constructor(
     readonly status: number,
@@ -94,15 +97,17 @@ export async function signIn(key: string): Promise<void> {
 }
 
 /** Ends the session. */
-export function forget(): void {
+export function forget(why = ""): void {
   rememberSession(false);
+  ended.value = why;
   session.value = null;
 }
 
 export async function ask(address: string, init?: RequestInit) {
   const answer = await sent(address, init);
   if (answer.ok) return answer.json();
-  if (answer.status === 401 && !new Headers(init?.headers).has("authorization")) forget();
+  if (answer.status === 401 && !new Headers(init?.headers).has("authorization"))
+    forget(session.value ? "The session has ended: sign in again." : ended.value);
   throw new Refused(answer.status, await messageOf(answer));
 }
 

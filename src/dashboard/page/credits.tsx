@@ -6,6 +6,7 @@ import { addressOf, change } from "./api";
 import { Field, Problem } from "./pieces";
 import { count, credits, dayAndClock } from "./say";
 import { Table } from "./table";
+import { tell } from "./told";
 
 type Workspace = AdminWorkspaces["workspaces"][number];
 
@@ -20,6 +21,10 @@ export function CreditsOf({
   const history = useAnswer("/workspaces/{workspace}/credits", at);
   const problem = useSignal<string | undefined>(undefined);
   const isLimited = workspace.credits !== null;
+  // Without a limit nothing is taken.
+  const lines = (history.said?.history ?? []).filter(
+    ({ kind, change: by }) => kind === "grant" || Number(by) !== 0,
+  );
   return (
     <form
       class="stack"
@@ -34,6 +39,7 @@ export function CreditsOf({
           if (isLimited) await change("POST", address, { amount, note });
           else await change("PUT", address, { balance: amount, note });
           problem.value = undefined;
+          tell("The credits are changed.");
           target.reset();
           changed();
           history.again();
@@ -58,11 +64,11 @@ export function CreditsOf({
         <button type="submit">{isLimited ? "Grant" : "Set limit"}</button>
       </div>
       <Problem text={problem.value ?? history.problem} />
-      {history.said && history.said.history.length > 0 ? (
+      {lines.length > 0 ? (
         <Table
           caption={`Credits of ${workspace.name}`}
           csv={addressOf("/workspaces/{workspace}/credits", { ...at, query: { format: "csv" } })}
-          rows={history.said.history.slice(-12).reverse()}
+          rows={lines.slice(-12).reverse()}
           keyOf={({ at: time, kind, balance }) => `${time} ${kind} ${balance}`}
           empty=""
           columns={[

@@ -6,7 +6,7 @@ import { addressOf } from "./api";
 import { into } from "./into";
 import { monthName, monthStart } from "./months";
 import { Choice, Field, Problem } from "./pieces";
-import { count, credits, usd } from "./say";
+import { count, credits, OWN_WORKSPACE, usd } from "./say";
 import { Table } from "./table";
 
 export function Invoice() {
@@ -14,7 +14,8 @@ export function Invoice() {
   const chosen = useSignal("");
   const month = useSignal(monthName(monthStart(0)));
   const by = useSignal<"model" | "day">("model");
-  const names = workspaces.said?.workspaces.map(({ name }) => name) ?? [];
+  const names =
+    workspaces.said?.workspaces.map(({ name }) => name).filter((name) => name !== OWN_WORKSPACE) ?? [];
   const workspace = names.includes(chosen.value) ? chosen.value : (names[0] ?? "");
   return (
     <section>

@@ -1,22 +1,16 @@
-/** Keys: created with the secret shown once, rotated with a grace period, revoked. */
+/** Keys: created with the secret shown once, rotated with a grace period, revoked (key-dialogs.tsx). */
 
-import { signal, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
-import type { AdminKeys, AdminNewKey } from "../../admin/api/keys";
+import { useSignal } from "@preact/signals";
+import type { AdminNewKey } from "../../admin/api/keys";
 import { messageOf, useAnswer } from "./answer";
-import { addressOf, change, session, signIn } from "./api";
+import { change, session, signIn } from "./api";
 import { now } from "./browser";
-import { into, put } from "./into";
-import { Copied, Field, Problem, Waiting } from "./pieces";
+import { put } from "./into";
+import { type Act, type Key, minted, Revoke, Rotate, Secret } from "./key-dialogs";
+import { Field, Problem, Waiting } from "./pieces";
 import { linkTo } from "./place";
-import { callerKey } from "./playground-state";
 import { dayAndClock } from "./say";
 import { Table } from "./table";
-
-type Key = AdminKeys["keys"][number];
-
-/** A new key: shown until it is dismissed. */
-const minted = signal<AdminNewKey | undefined>(undefined);
 
 interface Properties {
   readonly workspace: string | undefined;
@@ -68,8 +62,6 @@ export function Keys({ workspace, workspaces, changed }: Properties) {
     </section>
   );
 }
-
-type Act = (work: () => Promise<void>) => Promise<void>;
 
 function Mint({ workspace, workspaces, act }: Omit<Properties, "changed"> & { readonly act: Act }) {
   const isOpen = session.value?.mode === "open";
@@ -123,52 +115,6 @@ function Mint({ workspace, workspaces, act }: Omit<Properties, "changed"> & { re
   );
 }
 
-/** The secret in a dialog, because it is shown only once. */
-function Secret() {
-  const dialog = useRef<HTMLDialogElement>(null);
-  const made = minted.value;
-  useEffect(() => {
-    if (made) dialog.current?.showModal();
-  }, [made]);
-  const close = () => {
-    minted.value = undefined;
-  };
-  if (!made) return null;
-  return (
-    <dialog ref={dialog} aria-labelledby="secret-title" onClose={close}>
-      <h2 id="secret-title">The secret of {made.key.name}</h2>
-      <p class="lead">It is shown once. Nobody can read it again, the gateway keeps only its hash.</p>
-      <p class="secret">
-        <code>{made.secret}</code>
-      </p>
-      <div class="row">
-        <Copied text={made.secret} label="Copy the secret" />
-        {made.key.admin ? null : (
-          <a
-            href={linkTo("playground")}
-            onClick={() => {
-              callerKey.value = made.secret;
-              close();
-            }}
-          >
-            Try it in the playground
-          </a>
-        )}
-        <button type="button" onClick={() => dialog.current?.close()}>
-          I have stored it
-        </button>
-      </div>
-    </dialog>
-  );
-}
-
-const GRACES = [
-  ["0", "at once"],
-  ["3600", "in 1 hour"],
-  ["86400", "in 1 day"],
-  ["604800", "in 7 days"],
-] as const;
-
 function KeyTable({
   keys,
   caption,
@@ -188,15 +134,17 @@ function KeyTable({
         {
           head: "Key",
           isName: true,
-          cell: ({ name, id }) => (
+          cell: ({ name, id, admin, workspace }) => (
             <span class="two">
               <b>{name}</b>
               <small>{id}</small>
+              <small class="narrow">{admin ? "admin" : workspace}</small>
             </span>
           ),
         },
         {
           head: "Workspace",
+          isWide: true,
           cell: ({ workspace, admin }) =>
             admin ? (
               <span class="mark good">admin</span>
@@ -221,78 +169,28 @@ function KeyState({ of: { revoked_at, old_secret_until } }: { readonly of: Key }
 }
 
 function Changes({ of: key, act }: { readonly of: Key; readonly act: Act }) {
-  const grace = useSignal("86400");
   const asked = useSignal<"rotate" | "revoke" | undefined>(undefined);
-  const address = addressOf("/keys/{key}", { params: { key: key.id } });
-  if (asked.value === undefined)
-    return (
-      <span class="row tight">
-        <button
-          type="button"
-          class="plain"
-          aria-label={`Rotate ${key.name}`}
-          onClick={() => put(asked, "rotate")}
-        >
-          Rotate
-        </button>
-        <button
-          type="button"
-          class="plain danger"
-          aria-label={`Revoke ${key.name}`}
-          onClick={() => put(asked, "revoke")}
-        >
-          Revoke
-        </button>
-      </span>
-    );
-  const done = () => {
-    asked.value = undefined;
-  };
+  const closed = () => put(asked, undefined);
   return (
     <span class="row tight">
-      {asked.value === "rotate" ? (
-        <>
-          <label>
-            Old secret ends{" "}
-            <select value={grace.value} onChange={into(grace)}>
-              {GRACES.map(([seconds, words]) => (
-                <option key={seconds} value={seconds}>
-                  {words}
-                </option>
-              ))}
-            </select>
-          </label>
-          <button
-            type="button"
-            onClick={() =>
-              void act(async () => {
-                minted.value = await change<AdminNewKey>("POST", `${address}/rotate`, {
-                  grace_seconds: Number(grace.value),
-                });
-                done();
-              })
-            }
-          >
-            Rotate {key.name}
-          </button>
-        </>
-      ) : (
-        <button
-          type="button"
-          class="second danger"
-          onClick={() =>
-            void act(async () => {
-              await change("DELETE", address);
-              done();
-            })
-          }
-        >
-          Revoke {key.name} now
-        </button>
-      )}
-      <button type="button" class="plain" onClick={done}>
-        Cancel
+      <button
+        type="button"
+        class="plain"
+        aria-label={`Rotate ${key.name}`}
+        onClick={() => put(asked, "rotate")}
+      >
+        Rotate
       </button>
+      <button
+        type="button"
+        class="plain danger"
+        aria-label={`Revoke ${key.name}`}
+        onClick={() => put(asked, "revoke")}
+      >
+        Revoke
+      </button>
+      {asked.value === "rotate" ? <Rotate of={key} act={act} closed={closed} /> : null}
+      {asked.value === "revoke" ? <Revoke of={key} act={act} closed={closed} /> : null}
     </span>
   );
 }

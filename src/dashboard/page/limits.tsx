@@ -23,7 +23,7 @@ const ownText = ({ settings }: Workspace, name: string): string => {
 
 const inherited = ({ settings }: Workspace, name: string): string => {
   const shown = settings[name];
-  if (shown?.from === "own") return "Empty: workspace_defaults.";
+  if (shown?.from === "own") return "Empty it for workspace_defaults.";
   if (shown === undefined || shown.value === null) return "No limit.";
   return `${Array.isArray(shown.value) ? shown.value.join(", ") : String(shown.value)}, from workspace_defaults.`;
 };

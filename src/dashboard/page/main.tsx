@@ -13,6 +13,7 @@ import { Playground } from "./playground";
 import { Requests } from "./requests";
 import { bytes, duration } from "./say";
 import { SignIn } from "./sign-in";
+import { tell, told } from "./told";
 import { Well } from "./well";
 
 const VIEWS = {
@@ -28,50 +29,62 @@ const viewOf = (name: string) => Object.entries(VIEWS).find(([own]) => own === n
 
 function Page() {
   useEffect(() => {
-    if (maySession()) read("/session").then((said) => put(session, said), forget);
+    if (maySession())
+      read("/session").then(
+        (said) => put(session, said),
+        () => forget(),
+      );
     else session.value = null;
   }, []);
-  const views = useRef<HTMLDivElement>(null);
-  // On narrow screens the views scroll.
-  useEffect(() => {
-    views.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
-  }, [place.value.view, session.value]);
   const { value } = session;
+  const { view, rest } = place.value;
+  const { name, View } = viewOf(view);
+  const title = value === null ? "Sign in" : name;
+  const isFirst = useRef(true);
+  useEffect(() => {
+    document.title = `${title} · embedgate`;
+    if (isFirst.current || !value) {
+      isFirst.current = !value;
+      return;
+    }
+    tell(title);
+    // The link that led here may be gone.
+    if (document.activeElement === document.body) focusMain();
+  }, [title, rest, value]);
   if (value === undefined) return null;
   if (value === null) return <SignIn />;
-  const { name, View } = viewOf(place.value.view);
-  document.title = `${name} · embedgate`;
   return (
     <>
-      <button type="button" class="skip" onClick={() => document.getElementById("main")?.focus()}>
+      <button type="button" class="skip" onClick={focusMain}>
         Skip to the content
       </button>
       <nav aria-label="Views">
         <a class="brand" href="#/well">
           embedgate
         </a>
-        <div class="views" ref={views}>
-          {Object.entries(VIEWS).map(([view, { name: words }]) => (
-            <a key={view} href={linkTo(view)} aria-current={words === name ? "page" : undefined}>
+        <div class="views">
+          {Object.entries(VIEWS).map(([own, { name: words }]) => (
+            <a key={own} href={linkTo(own)} aria-current={words === name ? "page" : undefined}>
               {words}
             </a>
           ))}
         </div>
         <span class="who">
           {value.mode === "open" ? (
-            <span
+            <a
               class="quiet"
+              href={linkTo("access")}
               title="No key exists yet: none is needed, and only requests from this machine are answered."
             >
-              open, this machine only
-            </span>
+              no keys yet: this machine only
+            </a>
           ) : (
             <button
               type="button"
               class="plain"
               onClick={async () => {
                 await change("DELETE", "/admin/v1/session");
-                forget();
+                forget("You have signed out.");
               }}
             >
               Sign out
@@ -80,12 +93,17 @@ function Page() {
         </span>
       </nav>
       <main id="main" tabIndex={-1}>
-        <View key={place.value.view} />
+        <View key={view} />
       </main>
+      <p class="hidden" role="status">
+        {told.value}
+      </p>
       <Footer />
     </>
   );
 }
+
+const focusMain = () => document.getElementById("main")?.focus();
 
 function Footer() {
   const { said } = useAnswer("/gateway", {}, 60);

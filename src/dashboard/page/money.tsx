@@ -89,10 +89,11 @@ export function Money() {
             say={usd}
             total={(values) => usd(values.reduce<number>((sum, value) => sum + (value ?? 0), 0))}
             isDaily
-            lines={linesOf(dearestFirst(said), "cost_usd", nameOf)}
+            lines={linesOf(costly(said), "cost_usd", nameOf)}
           />
           <Groups
             series={said}
+            head={GROUPS.find(([name]) => name === by)?.[1] ?? ""}
             nameOf={nameOf}
             csv={addressOf("/series", { query: { ...at.query, format: "csv" } })}
           />
@@ -113,6 +114,12 @@ export function Money() {
 
 const dearestFirst = ({ groups }: AdminSeries) =>
   groups.toSorted((a, b) => Number(b.total.cost_usd) - Number(a.total.cost_usd));
+
+/** Those with a cost; none: all, so that the plot has a line. */
+function costly(series: AdminSeries): AdminSeries["groups"] {
+  const found = dearestFirst(series).filter(({ total }) => Number(total.cost_usd) > 0);
+  return found.length > 0 ? found : series.groups;
+}
 
 function Totals({ series: { total, groups } }: { readonly series: AdminSeries }) {
   const today = groups.reduce((sum, { points }) => sum + (points.cost_usd?.at(-1) ?? 0), 0);
@@ -139,11 +146,12 @@ function Totals({ series: { total, groups } }: { readonly series: AdminSeries })
 
 interface GroupsProperties {
   readonly series: AdminSeries;
+  readonly head: string;
   readonly nameOf: (group: AdminSeries["groups"][number]) => string;
   readonly csv: string;
 }
 
-function Groups({ series, nameOf, csv }: GroupsProperties) {
+function Groups({ series, head, nameOf, csv }: GroupsProperties) {
   const rows = dearestFirst(series);
   const most = Number(rows[0]?.total.cost_usd ?? 0);
   return (
@@ -154,7 +162,7 @@ function Groups({ series, nameOf, csv }: GroupsProperties) {
       keyOf={(group) => (group.is_rest ? "\n" : Object.values(group.names).join())}
       empty="Nothing was asked for this month."
       columns={[
-        { head: "Who or what", isName: true, cell: nameOf },
+        { head, isName: true, cell: nameOf },
         { head: "Today", isNumber: true, cell: ({ points }) => usd(points.cost_usd?.at(-1) ?? 0) },
         {
           head: "Month",

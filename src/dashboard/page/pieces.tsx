@@ -1,7 +1,7 @@
 /** Small components that several views use: a command to copy, a problem, a choice, a field. */
 import { useSignal } from "@preact/signals";
 import { type ComponentChildren, cloneElement, type VNode } from "preact";
-import { useId } from "preact/hooks";
+import { useEffect, useId, useRef } from "preact/hooks";
 import { copy, later } from "./browser";
 
 export function Copied({ text, label = "Copy" }: { readonly text: string; readonly label?: string }) {
@@ -76,6 +76,31 @@ export function Field({ label, hint, children }: FieldProperties) {
       {cloneElement(children, { id, "aria-describedby": about })}
       {hint === undefined ? null : <small id={about}>{hint}</small>}
     </div>
+  );
+}
+
+interface DialogProperties {
+  readonly title: string;
+  /** It was closed, by a button or with Escape. */
+  readonly closed: () => void;
+  /** @param close closes it as Escape does */
+  readonly children: (close: () => void) => ComponentChildren;
+}
+
+/** A dialog that is open while it is rendered. Its end gives the focus back to the control that opened it. */
+export function Dialog({ title, closed, children }: DialogProperties) {
+  const place = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const { current } = place;
+    current?.showModal();
+    return () => current?.close();
+  }, []);
+  return (
+    <dialog ref={place} aria-labelledby={id} onClose={closed}>
+      <h2 id={id}>{title}</h2>
+      {children(() => place.current?.close())}
+    </dialog>
   );
 }
 

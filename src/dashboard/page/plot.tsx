@@ -142,7 +142,7 @@ function options(
     legend: { show: false },
     tzDate: (time) => (isDaily ? UPlot.tzDate(new Date(time * 1_000), "UTC") : new Date(time * 1_000)),
     cursor: { y: false, points: { size: 6 } },
-    padding: [8, 18, 0, 0],
+    padding: [8, 24, 0, 0],
     axes: [
       {
         ...axis,

@@ -3,31 +3,22 @@
  * A new column is an entry of `columns`, with its value from src/admin/api/requests.ts.
  */
 import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
 import type { AdminRequests } from "../../admin/api/requests";
-import { messageOf, useAnswer } from "./answer";
+import { messageOf } from "./answer";
 import { addressOf, read } from "./api";
-import { whileSeen } from "./browser";
-import { Field, Problem, Waiting } from "./pieces";
-import { goTo, linkTo, place } from "./place";
-import { clock, count, dayAndClock, milliseconds, usd, workspaceName } from "./say";
+import { now, whileSeen } from "./browser";
+import { FILTERS, Filters } from "./filters";
+import { Problem, Waiting } from "./pieces";
+import { linkTo, place } from "./place";
+import { count, dayAndClock, milliseconds, OWN_WORKSPACE, recent, usd, workspaceName } from "./say";
 import { Story } from "./story";
 import { Table } from "./table";
+import { tell } from "./told";
 
 type Request = AdminRequests["requests"][number];
 
-const FILTERS = [
-  "workspace",
-  "key_id",
-  "model",
-  "provider",
-  "status",
-  "code",
-  "kind",
-  "metadata",
-  "since",
-  "until",
-] as const;
 const TAIL_SECONDS = 2;
 const PAGE = "50";
 
@@ -38,12 +29,18 @@ export function Requests() {
 
 /** Polls the latest ones, unless older ones are shown. */
 function List() {
-  const query = Object.fromEntries(FILTERS.map((name) => [name, place.value.query[name] ?? ""]));
+  const filters = Object.fromEntries(FILTERS.map((name) => [name, place.value.query[name] ?? ""]));
+  const { own, ...others } = filters;
+  // The gateway's own requests are shown if they are asked for.
+  const query = {
+    ...others,
+    not_workspace: own || filters.workspace === OWN_WORKSPACE ? "" : OWN_WORKSPACE,
+  };
   const page = useSignal<AdminRequests | undefined>(undefined);
   const older = useSignal<readonly Request[]>([]);
   const problem = useSignal<string | undefined>(undefined);
   const isPaused = useSignal(false);
-  const isTail = !isPaused.value && older.value.length === 0 && query.until === "";
+  const isTail = !isPaused.value && older.value.length === 0 && filters.until === "";
   const address = addressOf("/requests", { query });
 
   useEffect(() => {
@@ -51,12 +48,15 @@ function List() {
   }, [address]);
   useEffect(() => {
     let isOver = false;
+    let isFirst = true;
     const load = async () => {
       try {
         const said = await read("/requests", { query: { ...query, limit: PAGE } });
         if (isOver) return;
         page.value = said;
         problem.value = undefined;
+        if (isFirst) tell(`${said.requests.length} requests are shown.`);
+        isFirst = false;
       } catch (thrown) {
         if (!isOver) problem.value = messageOf(thrown);
       }
@@ -115,13 +115,23 @@ function List() {
           </p>
         </div>
       </header>
-      <Filters query={query} />
+      <Filters query={filters} />
       <Problem text={problem.value} />
       {page.value === undefined ? (
         <Waiting />
       ) : (
         <RequestTable
           rows={rows}
+          empty={
+            Object.values(filters).some((value) => value !== "") ? (
+              "No request fits."
+            ) : (
+              <>
+                Nobody has asked for anything yet. Try it in the <a href={linkTo("playground")}>playground</a>
+                .
+              </>
+            )
+          }
           csv={addressOf("/requests", { query: { ...query, limit: "500", format: "csv" } })}
         />
       )}
@@ -136,7 +146,13 @@ function List() {
   );
 }
 
-function RequestTable({ rows, csv }: { readonly rows: readonly Request[]; readonly csv: string }) {
+interface RequestTableProperties {
+  readonly rows: readonly Request[];
+  readonly empty: ComponentChildren;
+  readonly csv: string;
+}
+
+function RequestTable({ rows, empty, csv }: RequestTableProperties) {
   return (
     <Table
       caption="Latest first"
@@ -144,14 +160,14 @@ function RequestTable({ rows, csv }: { readonly rows: readonly Request[]; readon
       rows={rows}
       keyOf={({ request }) => request}
       classOf={({ state }) => (state === "failed" || state === "interrupted" ? "failed" : "")}
-      empty="No request fits."
+      empty={empty}
       columns={[
         {
           head: "Time",
           isName: true,
           cell: ({ request, time }) => (
             <a href={linkTo("requests", request)} title={`${dayAndClock(time)} · ${request}`}>
-              {clock(time)}
+              {recent(time, now())}
             </a>
           ),
         },
@@ -208,55 +224,5 @@ export function State({ request: { state, status, code, refused_alike } }: { rea
       {status} <span class="code">{broken(code ?? "")}</span>
       {refused_alike !== null && refused_alike > 1 ? ` × ${refused_alike}` : ""}
     </span>
-  );
-}
-
-function Filters({ query }: { readonly query: Readonly<Record<string, string>> }) {
-  const workspaces = useAnswer("/workspaces");
-  const routes = useAnswer("/routes");
-  const set = (name: string, value: string) => goTo(linkTo("requests", "", { ...query, [name]: value }));
-  const known = (values: readonly string[], now: string | undefined) =>
-    [...new Set([...values, ...(now ? [now] : [])])].sort();
-  const select = (name: string, label: string, values: readonly string[]) => (
-    <Field label={label}>
-      <select value={query[name] ?? ""} onChange={({ currentTarget }) => set(name, currentTarget.value)}>
-        <option value="">all</option>
-        {known(values, query[name]).map((value) => (
-          <option key={value} value={value}>
-            {value}
-          </option>
-        ))}
-      </select>
-    </Field>
-  );
-  const text = (name: string, label: string, example: string) => (
-    <Field label={label}>
-      <input
-        value={query[name] ?? ""}
-        placeholder={example}
-        size={14}
-        onChange={({ currentTarget }) => set(name, currentTarget.value.trim())}
-      />
-    </Field>
-  );
-  const isFiltered = Object.values(query).some((value) => value !== "");
-  return (
-    <form class="row filters" onSubmit={(event) => event.preventDefault()}>
-      {select("workspace", "Workspace", workspaces.said?.workspaces.map(({ name }) => name) ?? [])}
-      {select("model", "Model", routes.said?.routes.map(({ model }) => model) ?? [])}
-      {select("provider", "Provider", routes.said?.routes.map(({ provider }) => provider) ?? [])}
-      {select("status", "Status", ["200", "failed", "4xx", "5xx", "429"])}
-      {text("code", "Error code", "rate_limited")}
-      {query.kind ? text("kind", "Error kind", "") : null}
-      {text("key_id", "Key id", "key_…")}
-      {text("metadata", "Metadata", "team=search")}
-      {text("since", "Since", "24h")}
-      {text("until", "Until", "1h")}
-      {isFiltered ? (
-        <button type="button" class="plain" onClick={() => goTo(linkTo("requests"))}>
-          Clear
-        </button>
-      ) : null}
-    </form>
   );
 }

@@ -23,15 +23,17 @@ export function usd(amount: string | number): string {
   const size = Math.abs(value);
   const sign = value < 0 ? "−" : "";
   if (size >= 10_000) return `${sign}$${count(size)}`;
-  if (size >= 1) return `${sign}$${size.toFixed(2)}`;
-  const places = Math.min(12, Math.max(2, 1 - Math.floor(Math.log10(size))));
-  return `${sign}$${size.toFixed(places)}`;
+  const places = size >= 1 ? 2 : Math.min(12, Math.max(2, 1 - Math.floor(Math.log10(size))));
+  return `${sign}$${size.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: places })}`;
 }
 
 export function credits(amount: string | null): string {
   if (amount === null) return "no limit";
   const value = Number(amount);
-  return value.toLocaleString("en-US", { maximumFractionDigits: Math.abs(value) >= 1 ? 2 : 6 });
+  return value.toLocaleString(
+    "en-US",
+    Math.abs(value) >= 1 ? { maximumFractionDigits: 2 } : { maximumSignificantDigits: 2 },
+  );
 }
 
 export function milliseconds(value: number | null | undefined): string {
@@ -55,7 +57,7 @@ export function duration(ms: number): string {
   return `${Math.round(minutes / 1_440)} days`;
 }
 
-/** In this browser's time zone. */
+/** In this browser's time zone, as all times of day. */
 export const clock = (at: string | number) =>
   new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
@@ -66,6 +68,13 @@ export const dayAndClock = (at: string | number) =>
     hour: "2-digit",
     minute: "2-digit",
   });
+
+export const moment = (at: string) =>
+  new Date(at).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+
+/** Of today the time of day alone. @param today milliseconds since 1970 */
+export const recent = (at: string, today: number) =>
+  dayShort(Date.parse(at), false) === dayShort(today, false) ? clock(at) : dayAndClock(at);
 
 export const hourAndMinute = (at: number) =>
   new Date(at).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
@@ -92,5 +101,6 @@ export const bytes = (value: number) =>
       ? `${digits(value / 1e6)} MB`
       : `${Math.ceil(value / 1e3)} kB`;
 
-/** The gateway's own requests, which measure embedding spaces, belong to its own workspace (src/books/ledger.ts). */
-export const workspaceName = (name: string) => (name === "embedgate" ? "embedgate (its own probes)" : name);
+/** The workspace of the gateway's own requests, which measure embedding spaces (src/books/ledger.ts). */
+export const OWN_WORKSPACE = "embedgate";
+export const workspaceName = (name: string) => (name === OWN_WORKSPACE ? "embedgate (its own probes)" : name);

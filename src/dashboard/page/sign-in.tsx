@@ -1,17 +1,21 @@
 /** Sign-in: an admin key once, which becomes a cookie that no script can read. */
 
 import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { messageOf } from "./answer";
-import { signIn } from "./api";
+import { ended, signIn } from "./api";
 import { into } from "./into";
 import { Command, Field, Problem } from "./pieces";
 
 export function SignIn() {
   const key = useSignal("");
   const problem = useSignal<string | undefined>(undefined);
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus(), []);
   return (
     <main class="sign-in">
       <h1>embedgate</h1>
+      {ended.value ? <p role="status">{ended.value}</p> : null}
       <form
         onSubmit={async (event) => {
           event.preventDefault();
@@ -25,6 +29,7 @@ export function SignIn() {
       >
         <Field label="Admin key">
           <input
+            ref={field}
             type="password"
             required
             autocomplete="current-password"

@@ -3,7 +3,7 @@ import type { AdminRequest } from "../../admin/api/requests";
 import { useAnswer } from "./answer";
 import { Copied, Problem, Waiting } from "./pieces";
 import { linkTo } from "./place";
-import { clock, count, credits, day, milliseconds, usd } from "./say";
+import { count, milliseconds, moment, usd } from "./say";
 import { Table } from "./table";
 
 type Detail = AdminRequest["request"];
@@ -28,20 +28,24 @@ export function Story({ id }: { readonly id: string }) {
 
 function Told({ request }: { readonly request: Detail }) {
   const facts: readonly (readonly [name: string, value: string | null])[] = [
-    ["Came", `${day(request.time)}, ${clock(request.time)}`],
+    ["Came", moment(request.time)],
     ["Took", milliseconds(request.latency_ms)],
     ["Workspace", request.workspace],
     ["Key", request.key ?? "none"],
     ["Model", request.model],
     ["Provider", request.provider ?? (request.cache_hits > 0 ? "none: from the cache" : "none")],
     ["User", request.user],
-    ["Metadata", request.metadata === null ? null : JSON.stringify(request.metadata)],
+    ["Metadata", metadataOf(request.metadata)],
     ["Refused alike", request.refused_alike === null ? null : `${request.refused_alike} within the minute`],
   ];
   return (
     <>
       <p class={request.state === "answered" ? "outcome" : "outcome bad"}>{outcomeOf(request)}</p>
-      {request.cause ? <p class="lead">{request.cause}</p> : null}
+      {request.cause ? (
+        <p class="lead">
+          {request.cause.split("`").map((words, i) => (i % 2 === 1 ? <code key={i}>{words}</code> : words))}
+        </p>
+      ) : null}
       <dl class="facts-list">
         {facts.map(([name, value]) =>
           value === null ? null : (
@@ -79,6 +83,13 @@ function Told({ request }: { readonly request: Detail }) {
   );
 }
 
+const metadataOf = (metadata: Detail["metadata"]) =>
+  metadata === null
+    ? null
+    : Object.entries(Object(metadata))
+        .map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`)
+        .join(", ");
+
 function outcomeOf({ state, status, inputs, cache_hits, code, kind, upstream_status }: Detail): string {
   const what = `${count(inputs)} ${inputs === 1 ? "input" : "inputs"}`;
   if (state === "under_way") return `${what}, in flight`;
@@ -115,8 +126,8 @@ function Calls({ request: { calls, calls_made, latency_ms } }: { readonly reques
             head: "Outcome",
             cell: ({ outcome }) => <span class={outcome === "ok" ? "quiet" : "bad"}>{outcome}</span>,
           },
-          { head: "Inputs", isNumber: true, cell: ({ inputs }) => count(inputs) },
-          { head: "After", isNumber: true, cell: ({ began_ms }) => milliseconds(began_ms) },
+          { head: "Inputs", isNumber: true, isWide: true, cell: ({ inputs }) => count(inputs) },
+          { head: "After", isNumber: true, isWide: true, cell: ({ began_ms }) => milliseconds(began_ms) },
           { head: "Took", isNumber: true, cell: (call) => milliseconds(call.latency_ms) },
           {
             head: "When",
@@ -136,9 +147,14 @@ function Calls({ request: { calls, calls_made, latency_ms } }: { readonly reques
           {
             head: "Tokens",
             isNumber: true,
-            cell: ({ tokens }) => (tokens === null ? "–" : tokens.toLocaleString("en-US")),
+            cell: ({ tokens, tokens_source }) => (
+              <span class="two">
+                <span>{tokens === null ? "–" : tokens.toLocaleString("en-US")}</span>
+                <small class="narrow">{tokens === null ? "" : sourceOf(tokens_source)}</small>
+              </span>
+            ),
           },
-          { head: "Counted by", cell: ({ tokens_source }) => sourceOf(tokens_source) },
+          { head: "Counted by", isWide: true, cell: ({ tokens_source }) => sourceOf(tokens_source) },
         ]}
       />
       {hidden > 0 ? <p class="quiet">The other {hidden} calls were not kept.</p> : null}
@@ -172,7 +188,7 @@ function Tokens({ request }: { readonly request: Detail }) {
     [
       "Billed",
       request.tokens_billed,
-      `${usd(request.cost_usd)} · ${credits(request.credits)} credits${Number(request.credits_short) > 0 ? `, ${request.credits_short} not covered` : ""}`,
+      `${usd(request.cost_usd)} · ${request.credits} credits${Number(request.credits_short) > 0 ? `, ${request.credits_short} not covered` : ""}`,
     ],
   ] as const;
   return (

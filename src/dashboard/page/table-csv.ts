@@ -21,8 +21,9 @@ function said(cell: HTMLTableCellElement): string {
   const [, exact] = EXACT.exec(cell.querySelector("[title]")?.getAttribute("title") ?? "") ?? [];
   if (exact !== undefined) return exact;
   const buttons = [...cell.querySelectorAll("button")].map(({ textContent }) => textContent ?? "");
-  // A cell of two lines: a name, and what it belongs to.
+  // A cell of two lines: a name, and what it belongs to. What only narrow screens have there has a column of its own.
   return [...(cell.querySelector(".two")?.children ?? [cell])]
+    .filter((line) => !line.matches(".narrow"))
     .map(({ textContent }) =>
       buttons.reduce((all, button) => all.replace(button, ""), textContent ?? "").trim(),
     )

@@ -26,13 +26,14 @@ export function Well() {
   const all = useAnswer("/series", seriesBy(undefined), REFRESH_SECONDS);
   const byRoute = useAnswer("/series", seriesBy("model,provider", "100"), REFRESH_SECONDS);
   const byWorkspace = useAnswer("/series", seriesBy("workspace", "6"), REFRESH_SECONDS);
+  const found = distinct(notices.said?.notices ?? []);
   const routeSeries = byRoute.said && finished(byRoute.said, now());
   const workspaceSeries = byWorkspace.said && finished(byWorkspace.said, now());
   return (
     <>
-      <Headline notices={notices.problem ? undefined : notices.said} all={all.said} range={range} />
+      <Headline notices={notices.problem ? undefined : notices.said && found} all={all.said} range={range} />
       <Problem text={notices.problem ?? routes.problem ?? all.problem} />
-      <Notices notices={notices.said?.notices ?? []} />
+      <Notices notices={found} />
       {routes.said && routeSeries ? (
         <RouteTable
           routes={routes.said.routes}
@@ -65,17 +66,22 @@ export function Well() {
   );
 }
 
+/** A provider that ends a model says so for each of its routes. */
+const distinct = (notices: AdminNotices["notices"]) => [
+  ...new Map(notices.map((notice) => [notice.message, notice])).values(),
+];
+
 function Headline({
   notices,
   all,
   range,
 }: {
-  readonly notices: AdminNotices | undefined;
+  readonly notices: AdminNotices["notices"] | undefined;
   readonly all: AdminSeries | undefined;
   readonly range: Range;
 }) {
-  const errors = notices?.notices.filter(({ severity }) => severity === "error").length ?? 0;
-  const warnings = (notices?.notices.length ?? 0) - errors;
+  const errors = notices?.filter(({ severity }) => severity === "error").length ?? 0;
+  const warnings = (notices?.length ?? 0) - errors;
   const words =
     notices === undefined
       ? "Is it well?"
@@ -88,7 +94,9 @@ function Headline({
   return (
     <header class="headline">
       <div>
-        <h1 class={errors > 0 ? "bad" : undefined}>{words}</h1>
+        <h1 class={errors > 0 ? "bad" : undefined} aria-live="polite">
+          {words}
+        </h1>
         {total ? (
           <p class="facts">
             <span>
@@ -186,7 +194,7 @@ function Plots({
   const drawn = finishedPoints(all, now());
   const sum = (say: (value: number) => string) => (values: readonly (number | null)[]) =>
     say(values.reduce<number>((total, value) => total + (value ?? 0), 0));
-  const requests = points.requests ?? [];
+  const { total } = all;
   return (
     <div class="plots">
       <Plot
@@ -194,10 +202,9 @@ function Plots({
         times={all.times}
         drawn={drawn}
         say={count}
-        total={sum(count)}
         lines={[
-          { name: "all", values: requests, colour: "--one" },
-          { name: "failed", values: points.failed ?? [], colour: "--bad" },
+          { name: "all", values: points.requests ?? [], colour: "--one", says: count(total.requests) },
+          { name: "failed", values: points.failed ?? [], colour: "--bad", says: count(total.failed) },
         ]}
       />
       <Plot
@@ -206,8 +213,8 @@ function Plots({
         drawn={drawn}
         say={milliseconds}
         lines={[
-          { name: "p50", values: points.p50_ms ?? [], colour: "--one", says: milliseconds(all.total.p50_ms) },
-          { name: "p99", values: points.p99_ms ?? [], colour: "--two", says: milliseconds(all.total.p99_ms) },
+          { name: "p50", values: points.p50_ms ?? [], colour: "--one", says: milliseconds(total.p50_ms) },
+          { name: "p99", values: points.p99_ms ?? [], colour: "--two", says: milliseconds(total.p99_ms) },
         ]}
       />
       <Plot
