@@ -86,7 +86,8 @@ export async function loadConfig(sources: Sources): Promise<Loaded> {
   const tree = growTree(text, read.ok ? file : BUILT_IN, { environment, files: values });
   return checkTree(tree, {
     file: read.ok ? file : undefined,
-    files: new Map(read.ok ? [[resolve(sources.folder, file), read.state ?? ""]] : []),
+    // The usual file that does not exist yet counts, too: once it is written, it is used.
+    files: new Map([[resolve(sources.folder, file), read.ok ? (read.state ?? "") : "ENOENT"]]),
     folder,
     host: sources.host,
     now: sources.now,

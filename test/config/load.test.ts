@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeCarried } from "../../src/config/carried-fingerprints";
 import { formatProblem } from "../../src/config/load";
+import { fileState } from "../../src/machine/file-state";
 import { makeFolder, RIGHT_FILE, told } from "./loading";
 
 describe("without --config", () => {
@@ -42,6 +43,16 @@ describe("without --config", () => {
     expect(config.auth.mode).toBe("auto");
     expect(config.providers.get("local")?.provider.id).toBe("local");
     expect([...config.models.keys()]).toEqual(["all-MiniLM-L6-v2"]);
+  });
+
+  test("a file that is written later is noticed", async () => {
+    using folder = makeFolder();
+    const loaded = await folder.load();
+    if (!loaded.ok) throw new Error(told(loaded));
+    const usual = join(folder.path, "gateway.yaml");
+    expect([...loaded.config.files]).toEqual([[usual, await fileState(usual)]]);
+    folder.write("gateway.yaml", RIGHT_FILE);
+    expect(loaded.config.files.get(usual)).not.toBe(await fileState(usual));
   });
 
   test("the number of processes is one if the system cannot share a port, and more are refused there", async () => {
