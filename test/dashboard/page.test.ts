@@ -71,7 +71,7 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
       await shown.checkAccess();
     }
     await shown.goTo("#/well", "All is well");
-    await shown.page.getByText("Nobody asked for anything: last hour").waitFor();
+    await shown.page.getByText("Nobody has asked for anything in the last hour").waitFor();
     isQuiet(shown, server.url);
   });
 

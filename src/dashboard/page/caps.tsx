@@ -46,7 +46,11 @@ export function Caps() {
       caption="Caps and credits"
       rows={limits}
       keyOf={({ workspace, what }) => `${workspace} ${what}`}
-      empty="No workspace has a spending cap or credits."
+      empty={
+        <>
+          No workspace has a spending cap or credits. Set them at a <a href={linkTo("access")}>workspace</a>.
+        </>
+      }
       classOf={({ left, share }) =>
         share >= 1 ? "ill" : left !== null && left < 24 * HOUR_MS ? "ailing" : ""
       }
@@ -68,7 +72,7 @@ export function Caps() {
         },
         {
           head: "Share",
-          isWide: true,
+          isDesk: true,
           cell: ({ share, of }) =>
             of === null ? null : <Bar share={share}>{Math.round(share * 100)} %</Bar>,
         },

@@ -72,7 +72,7 @@ function Mint({ workspace, workspaces, act }: Omit<Properties, "changed"> & { re
         event.preventDefault();
         const target = event.currentTarget;
         const form = new FormData(target);
-        const admin = form.get("admin") !== null;
+        const admin = isOpen || form.get("admin") !== null;
         void act(async () => {
           const made = await change<AdminNewKey>("POST", "/admin/v1/keys", {
             name: String(form.get("name")).trim(),
@@ -90,7 +90,7 @@ function Mint({ workspace, workspaces, act }: Omit<Properties, "changed"> & { re
       {isOpen ? (
         <p class="lead">
           No key exists yet, so nobody needs one. <b>From the first key on, everybody does</b>, this page too:
-          make an admin key first.
+          make an admin key first, then keys for callers.
         </p>
       ) : null}
       <div class="row">
@@ -107,7 +107,7 @@ function Mint({ workspace, workspaces, act }: Omit<Properties, "changed"> & { re
           </select>
         </Field>
         <label class="check">
-          <input type="checkbox" name="admin" defaultChecked={isOpen} /> Admin key
+          <input type="checkbox" name="admin" defaultChecked={isOpen} disabled={isOpen} /> Admin key
         </label>
         <button type="submit">Create key</button>
       </div>

@@ -4,7 +4,7 @@
  */
 import type { AdminModels } from "../../admin/api/models";
 import { useAnswer } from "./answer";
-import { Problem, Waiting } from "./pieces";
+import { Command, Problem, Waiting } from "./pieces";
 import { linkTo } from "./place";
 import { count, day } from "./say";
 import { Table } from "./table";
@@ -38,10 +38,42 @@ export function Models() {
           ))}
         </ul>
       ) : null}
-      {said ? <List models={models} /> : <Waiting />}
+      {said ? (
+        <>
+          <List models={models} />
+          <Adding isOpen={models.length < 2} />
+        </>
+      ) : (
+        <Waiting />
+      )}
     </>
   );
 }
+
+const EXAMPLE = `providers:
+  local: { plugin: local }
+  openai: { plugin: openai, api_key: "\${OPENAI_API_KEY}" }
+models:
+  all-MiniLM-L6-v2: { routes: [ { provider: local } ] }
+  text-embedding-3-small: { routes: [ { provider: openai } ] }`;
+
+/** The page changes no routing file. */
+const Adding = ({ isOpen }: { readonly isOpen: boolean }) => (
+  <details class="adding" open={isOpen}>
+    <summary>Add a model or a provider</summary>
+    <p class="lead">
+      Both are in the routing file, <code>gateway.yaml</code> in the folder where the gateway runs. For
+      example:
+    </p>
+    <pre class="scroll" tabIndex={0}>
+      <code>{EXAMPLE}</code>
+    </pre>
+    <p class="lead">
+      The gateway uses the file as soon as it is saved. <Command text="embedgate check" /> lists what is wrong
+      with it.
+    </p>
+  </details>
+);
 
 function countdown({ end_of_life, end_of_life_days }: Model): string {
   const days = end_of_life_days ?? 0;
@@ -75,7 +107,7 @@ function List({ models }: { readonly models: readonly Model[] }) {
         {
           head: "Tokens an input",
           isNumber: true,
-          isWide: true,
+          isDesk: true,
           cell: ({ max_input_tokens }) => limit(max_input_tokens),
         },
         { head: "Inputs a call", isNumber: true, isDesk: true, cell: ({ max_inputs }) => limit(max_inputs) },

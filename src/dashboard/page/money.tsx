@@ -179,7 +179,7 @@ function Groups({ series, head, nameOf, csv }: GroupsProperties) {
           ),
         },
         { head: "Billed tokens", isNumber: true, cell: ({ total }) => count(total.tokens_billed) },
-        { head: "Requests", isNumber: true, isWide: true, cell: ({ total }) => count(total.requests) },
+        { head: "Requests", isNumber: true, isDesk: true, cell: ({ total }) => count(total.requests) },
         {
           head: "Owed",
           isNumber: true,
@@ -189,7 +189,7 @@ function Groups({ series, head, nameOf, csv }: GroupsProperties) {
         {
           head: "Saved",
           isNumber: true,
-          isWide: true,
+          isDesk: true,
           cell: ({ total }) => <span title={`${total.saved_usd} USD`}>{usd(total.saved_usd)}</span>,
         },
       ]}

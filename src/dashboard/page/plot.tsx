@@ -159,7 +159,8 @@ function options(
         grid: { stroke: rule, width: 1 },
         size: 56,
         space: 36,
-        values: (_, marks) => marks.map((mark) => say(mark)),
+        // Each text once: a small scale has marks between whole milliseconds.
+        values: (_, marks) => marks.map(say).map((text, i, all) => (text === all[i - 1] ? "" : text)),
       },
     ],
     scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.05 : 1] } },

@@ -185,7 +185,7 @@ function RequestTable({ rows, empty, csv }: RequestTableProperties) {
             </span>
           ),
         },
-        { head: "Provider", isWide: true, cell: ({ provider }) => provider ?? <span class="quiet">–</span> },
+        { head: "Provider", isDesk: true, cell: ({ provider }) => provider ?? <span class="quiet">–</span> },
         { head: "Status", cell: (request) => <State request={request} /> },
         {
           head: "Took",

@@ -186,7 +186,7 @@ function PointMap({ result: { model, lines, vectors } }: { readonly result: Embe
               onMouseLeave={() => put(near, undefined)}
             >
               <circle cx={left} cy={top} r={isNear ? 7 : 5} />
-              <text x={left + 8} y={top + 4}>
+              <text x={left + 11} y={top + 4}>
                 {i + 1}
               </text>
             </g>

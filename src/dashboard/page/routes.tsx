@@ -16,7 +16,8 @@ type Group = AdminSeries["groups"][number];
 interface Row {
   readonly route: Route;
   readonly group: Group | undefined;
-  /** Kinds of the notices about it. */
+  /** Whether it has nothing to be compared with. */
+  readonly isAlone: boolean;
   readonly notices: readonly Notice[];
 }
 
@@ -35,6 +36,7 @@ export function RouteTable({
   const rows = routes.map(
     (route): Row => ({
       route,
+      isAlone: routes.filter(({ space }) => space === route.space).length === 1,
       group: series.groups.find(
         ({ names }) => names.model === route.model && names.provider === route.provider,
       ),
@@ -88,7 +90,7 @@ export function RouteTable({
         },
         { head: "Circuit", isWide: true, cell: ({ route }) => <Circuit route={route} /> },
         { head: "Queue", isNumber: true, isDesk: true, cell: ({ route }) => <Queue route={route} /> },
-        { head: "Space", isWide: true, cell: ({ route }) => <Space route={route} /> },
+        { head: "Space", isWide: true, cell: (row) => <Space {...row} /> },
         { head: "Last error", isDesk: true, cell: ({ route }) => <LastError route={route} /> },
       ]}
     />
@@ -189,10 +191,10 @@ const Queue = ({ route }: { readonly route: Route }) => {
   );
 };
 
-function Space({ route: { verdict, cosine, state } }: { readonly route: Route }) {
+function Space({ route: { verdict, cosine, state }, isAlone }: Row) {
   const by = cosine === null ? "" : ` ${cosine.toFixed(cosine > 0.999 ? 5 : 3)}`;
   if (verdict === "differs" || state === "held_back") return <span class="mark error">differs{by}</span>;
-  if (verdict === "unmeasured") return <span class="quiet">not measured</span>;
+  if (verdict === "unmeasured") return <span class="quiet">{isAlone ? "only route" : "not measured"}</span>;
   return <span class="quiet">agrees{by}</span>;
 }
 

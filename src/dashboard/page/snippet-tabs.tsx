@@ -29,6 +29,11 @@ export function Snippets() {
         />
         <Copied text={text} />
       </div>
+      {needsKey() ? (
+        <p class="quiet">
+          <code>EMBEDGATE_KEY</code> is an environment variable with a caller's key, such as the one above.
+        </p>
+      ) : null}
       <pre class="scroll" tabIndex={0}>
         <code>{text}</code>
       </pre>

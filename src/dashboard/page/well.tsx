@@ -171,7 +171,7 @@ function FirstSteps({ range, model }: { readonly range: Range; readonly model: s
   return (
     <section>
       <div class="caption">
-        <h2>Nobody asked for anything: {RANGES[range].words.toLowerCase()}</h2>
+        <h2>Nobody has asked for anything {RANGES[range].during}</h2>
       </div>
       <p class="lead">
         Try it in the <a href={linkTo("playground")}>playground</a>, or from a terminal:
@@ -241,7 +241,7 @@ function WorkspaceTable({ series, csv }: { readonly series: AdminSeries; readonl
       csv={csv}
       rows={askers(series)}
       keyOf={({ names, is_rest }) => (is_rest ? "\n" : (names.workspace ?? ""))}
-      empty="Nobody asked for anything."
+      empty="Nobody has asked for anything."
       columns={[
         {
           head: "Workspace",
