@@ -76,9 +76,13 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard by keyboard", () => {
     await page.getByRole("link", { name: "Requests", exact: true }).press("Enter");
     await page.getByRole("status").getByText("requests are shown").waitFor({ state: "attached" });
     expect(await page.title()).toBe("Requests · embedgate");
-    await page.getByRole("region", { name: "Latest first" }).getByRole("link").first().press("Enter");
+    const row = page.getByRole("region", { name: "Latest first" }).getByRole("link").nth(3);
+    const story = await row.getAttribute("href");
+    await row.press("Enter");
     await page.getByRole("region", { name: "Tokens and money" }).waitFor();
     expect(await focused(page)).toBe("main");
+    await page.getByRole("link", { name: "← Requests" }).press("Enter");
+    await page.waitForFunction((to) => document.activeElement?.getAttribute("href") === to, story);
     await page.getByRole("link", { name: "Money", exact: true }).press("Enter");
     await page.getByRole("status").getByText("Money", { exact: true }).waitFor({ state: "attached" });
   });

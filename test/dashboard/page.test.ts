@@ -38,6 +38,9 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
     await using shown = await show(browser, world.url, PHONE, world.adminKey);
     await shown.goTo(`#/${view}`, heading);
     if (table !== undefined) await shown.page.getByRole("region", { name: table, exact: true }).waitFor();
+    await shown.page.evaluate(() => {
+      for (const details of document.querySelectorAll("details")) details.open = true;
+    });
     await shown.checkAccess();
     expect(await tablesWithoutCsv(shown.page)).toEqual([]);
     isQuiet(shown, world.url);

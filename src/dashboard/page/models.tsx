@@ -68,10 +68,8 @@ const Adding = ({ isOpen }: { readonly isOpen: boolean }) => (
     <pre class="scroll" tabIndex={0}>
       <code>{EXAMPLE}</code>
     </pre>
-    <p class="lead">
-      The gateway uses the file as soon as it is saved. <Command text="embedgate check" /> lists what is wrong
-      with it.
-    </p>
+    <p class="lead">The gateway uses the file as soon as it is saved. What is wrong with it:</p>
+    <Command text="embedgate check" />
   </details>
 );
 

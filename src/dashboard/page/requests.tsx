@@ -22,8 +22,12 @@ type Request = AdminRequests["requests"][number];
 const TAIL_SECONDS = 2;
 const PAGE = "50";
 
+/** The request that was shown last: its link gets the focus back. */
+let shown = "";
+
 export function Requests() {
   const { rest } = place.value;
+  shown = rest || shown;
   return rest === "" ? <List /> : <Story id={rest} />;
 }
 
@@ -69,6 +73,13 @@ function List() {
       stop?.();
     };
   }, [address, isTail]);
+
+  useEffect(() => {
+    if (page.value === undefined || shown === "") return;
+    const link = document.querySelector<HTMLElement>(`a[href="${linkTo("requests", shown)}"]`);
+    shown = "";
+    if (document.activeElement?.contains(link)) link?.focus();
+  }, [page.value]);
 
   const next = useSignal<string | null | undefined>(undefined);
   const goOn = async () => {

@@ -131,7 +131,7 @@ function Calls({ request: { calls, calls_made, latency_ms } }: { readonly reques
           { head: "Took", isNumber: true, cell: (call) => milliseconds(call.latency_ms) },
           {
             head: "When",
-            isWide: true,
+            isDesk: true,
             cell: (call) => (
               <span class="timeline" aria-hidden="true">
                 <i
