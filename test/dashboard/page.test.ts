@@ -290,6 +290,7 @@ describe.skipIf(CHROMIUM === undefined)("the dashboard", () => {
     await page.getByLabel("A caller's key").fill(world.callerKey);
     await page.getByRole("button", { name: "Embed 3 lines" }).click();
     await page.getByRole("region", { name: "Similarities of all-MiniLM-L6-v2" }).waitFor();
+    await page.getByRole("status").getByText("3 lines are embedded.").waitFor({ state: "attached" });
     await page.getByLabel("Query").fill("how long a refund takes");
     await page.getByRole("button", { name: "Search" }).click();
     const found = page

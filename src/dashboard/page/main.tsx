@@ -49,7 +49,10 @@ function Page() {
     }
     tell(title);
     // The link that led here may be gone.
-    if (document.activeElement === document.body) focusMain();
+    if (document.activeElement === document.body) {
+      focusMain();
+      scrollTo(0, 0);
+    }
   }, [title, rest, value]);
   if (value === undefined) return null;
   if (value === null) return <SignIn />;

@@ -11,6 +11,7 @@ import { callerKey, embed, models, needsKey, results, texts } from "./playground
 import { Result } from "./result";
 import { Search } from "./search";
 import { Snippets } from "./snippet-tabs";
+import { tell } from "./told";
 
 const LINES_MAX = 200;
 
@@ -36,6 +37,7 @@ export function Playground() {
     try {
       const wanted = [...new Set([first, second])].filter((model) => model !== "");
       results.value = await Promise.all(wanted.map((model) => embed(model, used)));
+      tell(`${used.length} lines are embedded.`);
     } catch (thrown) {
       problem.value = messageOf(thrown);
     }

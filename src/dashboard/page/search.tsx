@@ -7,6 +7,7 @@ import { cosine } from "./pca";
 import { Bar, Field, Problem } from "./pieces";
 import { embed, results } from "./playground-state";
 import { Table } from "./table";
+import { tell } from "./told";
 
 interface Found {
   readonly model: string;
@@ -46,6 +47,7 @@ export function Search() {
               }),
             );
             problem.value = undefined;
+            tell("The nearest lines are listed.");
           } catch (thrown) {
             problem.value = messageOf(thrown);
           }
