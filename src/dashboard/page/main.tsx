@@ -41,8 +41,8 @@ function Page() {
   const { name, View } = viewOf(view);
   const title = value === null ? "Sign in" : name;
   const isFirst = useRef(true);
+  document.title = `${title} · embedgate`;
   useEffect(() => {
-    document.title = `${title} · embedgate`;
     if (isFirst.current || !value) {
       isFirst.current = !value;
       return;
