@@ -89,11 +89,10 @@ export function Money() {
             say={usd}
             total={(values) => usd(values.reduce<number>((sum, value) => sum + (value ?? 0), 0))}
             isDaily
-            lines={linesOf(costly(said), "cost_usd", nameOf)}
+            lines={linesOf(dearestFirst(said), "cost_usd", nameOf)}
           />
           <Groups
             series={said}
-            head={GROUPS.find(([name]) => name === by)?.[1] ?? ""}
             nameOf={nameOf}
             csv={addressOf("/series", { query: { ...at.query, format: "csv" } })}
           />
@@ -114,12 +113,6 @@ export function Money() {
 
 const dearestFirst = ({ groups }: AdminSeries) =>
   groups.toSorted((a, b) => Number(b.total.cost_usd) - Number(a.total.cost_usd));
-
-/** Those with a cost; none: all, so that the plot has a line. */
-function costly(series: AdminSeries): AdminSeries["groups"] {
-  const found = dearestFirst(series).filter(({ total }) => Number(total.cost_usd) > 0);
-  return found.length > 0 ? found : series.groups;
-}
 
 function Totals({ series: { total, groups } }: { readonly series: AdminSeries }) {
   const today = groups.reduce((sum, { points }) => sum + (points.cost_usd?.at(-1) ?? 0), 0);
@@ -146,12 +139,11 @@ function Totals({ series: { total, groups } }: { readonly series: AdminSeries })
 
 interface GroupsProperties {
   readonly series: AdminSeries;
-  readonly head: string;
   readonly nameOf: (group: AdminSeries["groups"][number]) => string;
   readonly csv: string;
 }
 
-function Groups({ series, head, nameOf, csv }: GroupsProperties) {
+function Groups({ series, nameOf, csv }: GroupsProperties) {
   const rows = dearestFirst(series);
   const most = Number(rows[0]?.total.cost_usd ?? 0);
   return (
@@ -162,7 +154,7 @@ function Groups({ series, head, nameOf, csv }: GroupsProperties) {
       keyOf={(group) => (group.is_rest ? "\n" : Object.values(group.names).join())}
       empty="Nothing was asked for this month."
       columns={[
-        { head, isName: true, cell: nameOf },
+        { head: "Who or what", isName: true, cell: nameOf },
         { head: "Today", isNumber: true, cell: ({ points }) => usd(points.cost_usd?.at(-1) ?? 0) },
         {
           head: "Month",
@@ -179,7 +171,7 @@ function Groups({ series, head, nameOf, csv }: GroupsProperties) {
           ),
         },
         { head: "Billed tokens", isNumber: true, cell: ({ total }) => count(total.tokens_billed) },
-        { head: "Requests", isNumber: true, isDesk: true, cell: ({ total }) => count(total.requests) },
+        { head: "Requests", isNumber: true, isWide: true, cell: ({ total }) => count(total.requests) },
         {
           head: "Owed",
           isNumber: true,
@@ -189,7 +181,7 @@ function Groups({ series, head, nameOf, csv }: GroupsProperties) {
         {
           head: "Saved",
           isNumber: true,
-          isDesk: true,
+          isWide: true,
           cell: ({ total }) => <span title={`${total.saved_usd} USD`}>{usd(total.saved_usd)}</span>,
         },
       ]}
