@@ -47,6 +47,7 @@ interface Known {
 }
 
 const NO_TLS_INIT: TlsInit = {};
+const nothingKnown = (): Known => ({ places: new Map(), servers: new Map() });
 
 /** Environment variables in which `fetch` looks for a proxy. */
 const PROXIES = {
@@ -78,10 +79,7 @@ export function createHttpClient(
   const known = new WeakMap<TlsInit, Known>();
 
   function placeOf(url: string, tls: TlsInit): Place | "not plain" {
-    const { places, servers } = known.getOrInsertComputed(tls, () => ({
-      places: new Map(),
-      servers: new Map(),
-    }));
+    const { places, servers } = known.getOrInsertComputed(tls, nothingKnown);
     const before = places.get(url);
     if (before) return before;
     const place = newPlace(url, tls, servers);
@@ -135,13 +133,13 @@ export function createHttpClient(
       if (idle === undefined) break;
     } while (!connection.isUsable());
     const reply = await connection.ask(request, signal);
-    const said = reply.fields.get("keep-alive");
+    const said = reply.said("keep-alive");
     if (said !== undefined) noteIdleTime(server, said);
     if (connection.isUsable()) {
       connection.rest(Math.max(1, Math.ceil(server.idleMsMax / 1_000)));
       server.idle.push({ connection, since: monotonic() });
     } else connection.close();
-    return fetched(reply);
+    return new WholeReply(reply);
   }
 
   return {
@@ -165,22 +163,30 @@ function noteIdleTime(server: Server, said: string): void {
   server.idleMsMax = Math.min(server.idleMsMax, Math.max(0, (Number(seconds) - 1) * 1_000));
 }
 
-function fetched({ status, fields, bytes }: Reply): Fetched {
-  const whole = unpacked(bytes, fields.get("content-encoding"));
-  let headers: Headers | undefined;
-  return {
-    status,
-    whole,
-    // Made on demand, because most replies' headers are never read.
-    get headers() {
-      headers ??= new Headers([...fields]);
-      return headers;
-    },
-    get body() {
-      return new Response(whole).body;
-    },
-    arrayBuffer: async () => whole.slice().buffer,
-  };
+class WholeReply implements Fetched {
+  readonly status: number;
+  readonly whole: Uint8Array<ArrayBuffer>;
+  private known: Headers | undefined;
+
+  /** @throws Error if decompression fails */
+  constructor(private readonly reply: Reply) {
+    this.status = reply.status;
+    this.whole = unpacked(reply.bytes, reply.said("content-encoding"));
+  }
+
+  // Made on demand, because most replies' headers are never read.
+  get headers(): Headers {
+    this.known ??= new Headers([...this.reply.fields]);
+    return this.known;
+  }
+
+  get body(): Fetched["body"] {
+    return new Response(this.whole).body;
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return this.whole.slice().buffer;
+  }
 }
 
 /** If the connection is ready only after the abort, it is closed. */

@@ -7,12 +7,28 @@ import { LENT_BYTES_MIN, lend } from "../machine/lent-memory";
 import { Gathered } from "./gathered";
 import { Unread } from "./unread";
 
-export interface Reply {
-  readonly status: number;
-  readonly fields: Fields;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Whether the connection may be used again. */
-  readonly isKept: boolean;
+/** A received reply. */
+export class Reply {
+  constructor(
+    private readonly head: Head,
+    readonly bytes: Uint8Array<ArrayBuffer>,
+    /** Whether the connection may be used again. */
+    readonly isKept: boolean,
+  ) {}
+
+  get status(): number {
+    return this.head.status;
+  }
+
+  /** A header that concerns the connection or the body (`READ`). */
+  said(name: string): string | undefined {
+    return this.head.read.get(name);
+  }
+
+  /** All headers. Made on demand: those of most replies are never read. */
+  get fields(): Fields {
+    return fieldsOf(this.head.text);
+  }
 }
 
 /** Headers by lower-case name; several values of one name are joined with commas. */
@@ -33,13 +49,14 @@ const CHUNK_LINE_BYTES_MAX = 16 * 1024;
 type Framing = number | "chunked" | "until closed";
 
 interface Head {
+  readonly text: string;
   readonly status: number;
-  readonly fields: Fields;
+  /** The headers that are read of every reply. */
+  readonly read: Fields;
   readonly framing: Framing;
   readonly isKept: boolean;
 }
 
-const CR = 13;
 const LINE_END = Buffer.from("\n");
 const HEAD_END = Buffer.from("\r\n\r\n");
 
@@ -58,15 +75,19 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
   /** Bytes left of the current chunk; undefined between chunks. */
   let chunkLeft: number | undefined;
 
-  function finished({ status, fields, isKept }: Head): Reply {
+  function finished(head: Head, isKept = head.isKept): Reply {
     const bytes = whole ?? pieces?.bytes() ?? new Uint8Array();
     // Bytes after the reply belong to no request: the connection cannot be reused.
-    const reply = { status, fields, bytes, isKept: isKept && left.size === 0 };
+    const reply = new Reply(head, bytes, isKept && left.size === 0);
+    forget();
+    return reply;
+  }
+
+  function forget(): void {
     head = undefined;
     whole = undefined;
     pieces = undefined;
     size = 0;
-    return reply;
   }
 
   function takeUpTo(count: number): number {
@@ -89,7 +110,7 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
       if (left.size > CHUNK_LINE_BYTES_MAX) throw new Error("a line between chunks does not end");
       return undefined;
     }
-    return line.toString("latin1", 0, line.at(-1) === CR ? line.byteLength - 1 : line.byteLength);
+    return line.endsWith("\r") ? line.slice(0, -1) : line;
   }
 
   /** @returns whether the last chunk and its trailers are complete */
@@ -129,7 +150,7 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
           if (left.size > HEAD_BYTES_MAX) throw new Error("the head of the reply is too large");
           return undefined;
         }
-        head = headOf(text.toString("latin1"));
+        head = headOf(text);
         // 100 Continue and other 1xx: the final reply is yet to come.
         if (head.status < 200) {
           head = undefined;
@@ -145,7 +166,7 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
       if (framing > bodyBytesMax) throw new Error("the reply is too large");
       if (whole === undefined && left.size >= framing) {
         // All of it is there: it need not be copied.
-        whole = unshared(left.take(framing));
+        whole = left.take(framing);
         return finished(head);
       }
       whole ??= unfilled(framing);
@@ -162,16 +183,8 @@ export function createReplyParser(bodyBytesMax: number): ReplyParser {
       if (isCopied && left.size === 0) free(chunk);
       return reply;
     },
-    end: () => (head?.framing === "until closed" ? finished({ ...head, isKept: false }) : undefined),
+    end: () => (head?.framing === "until closed" ? finished(head, false) : undefined),
   };
-}
-
-/** Bytes of a socket are never in shared memory. A `Buffer` would not do: its `slice` makes no copy. */
-function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer, byteOffset, byteLength } = bytes;
-  return buffer instanceof ArrayBuffer
-    ? new Uint8Array(buffer, byteOffset, byteLength)
-    : new Uint8Array(bytes);
 }
 
 /** Smaller memory can wait for garbage collection. */
@@ -195,12 +208,48 @@ const STATUS_LINE = /^HTTP\/1\.([01]) (\d{3})(?: |$)/;
 const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const NO_VALUE = /[\0\r\n]/;
 const LENGTH = /^\d{1,15}$/;
+/** What `fieldsOf` would accept, without anything unusual. */
+const PLAIN_HEAD = /^HTTP\/1\.[01] \d{3}(?: [^\0\r\n]*)?(?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[^\0\r\n]*)*$/;
+/** The headers that are read of every reply: how the body ends and is written, and whether the connection stays open. */
+const READ = new Set(["connection", "content-encoding", "content-length", "keep-alive", "transfer-encoding"]);
+const READ_LENGTHS = new Set([...READ].map((name) => name.length));
 
 /** @throws Error */
 function headOf(text: string): Head {
+  const isPlain = PLAIN_HEAD.test(text);
+  if (!isPlain && !STATUS_LINE.test(text)) throw new Error("the reply is not HTTP/1.1");
+  const read = isPlain ? readOf(text) : fieldsOf(text);
+  const status = Number(text.slice("HTTP/1.1 ".length, "HTTP/1.1 200".length));
+  const isVersion1 = text.charCodeAt("HTTP/1.".length) === ONE;
+  const connection = (read.get("connection") ?? "").toLowerCase();
+  const framing = framingOf(status, read);
+  const isKept =
+    framing !== "until closed" &&
+    !connection.includes("close") &&
+    (isVersion1 || connection.includes("keep-alive"));
+  return { text, status, read, framing, isKept };
+}
+
+const ONE = 49;
+
+/** The headers of READ, of a plain head: of the others not even their text is taken. */
+function readOf(text: string): Fields {
+  const read = new Map<string, string>();
+  for (let at = text.indexOf("\r\n"); at !== -1; ) {
+    const colon = text.indexOf(":", at);
+    const end = text.indexOf("\r\n", colon);
+    if (READ_LENGTHS.has(colon - at - 2)) {
+      const name = text.slice(at + 2, colon).toLowerCase();
+      if (READ.has(name)) join(read, name, text.slice(colon + 1, end === -1 ? text.length : end).trim());
+    }
+    at = end;
+  }
+  return read;
+}
+
+/** @throws Error */
+function fieldsOf(text: string): Fields {
   const lines = text.split("\r\n");
-  const [, version, digits] = STATUS_LINE.exec(lines[0] ?? "") ?? [];
-  if (digits === undefined) throw new Error("the reply is not HTTP/1.1");
   const fields = new Map<string, string>();
   for (let i = 1; i < lines.length; i++) {
     const line = lines[i] ?? "";
@@ -210,17 +259,14 @@ function headOf(text: string): Head {
     if (colon <= 0 || !NAME.test(name)) throw new Error("a header of the reply is not valid");
     const value = line.slice(colon + 1).trim();
     if (NO_VALUE.test(value)) throw new Error("a header of the reply is not valid");
-    const before = fields.get(name);
-    fields.set(name, before === undefined ? value : `${before}, ${value}`);
+    join(fields, name, value);
   }
-  const status = Number(digits);
-  const connection = (fields.get("connection") ?? "").toLowerCase();
-  const framing = framingOf(status, fields);
-  const isKept =
-    framing !== "until closed" &&
-    !connection.includes("close") &&
-    (version === "1" || connection.includes("keep-alive"));
-  return { status, fields, framing, isKept };
+  return fields;
+}
+
+function join(fields: Map<string, string>, name: string, value: string): void {
+  const before = fields.get(name);
+  fields.set(name, before === undefined ? value : `${before}, ${value}`);
 }
 
 /** RFC 9112, 6.3. */
