@@ -24,4 +24,7 @@ export function answeringUrls(): AnsweringUrls {
   };
 }
 
-const pathOf = (url: string) => url.split("?", 1).join();
+function pathOf(url: string): string {
+  const end = url.indexOf("?");
+  return end === -1 ? url : url.slice(0, end);
+}

@@ -12,21 +12,11 @@ import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import { giveBack, isLent } from "../machine/lent-memory";
 import { connecting } from "../network/connecting";
-import type {
-  FailureAbout,
-  FailureKind,
-  Host,
-  PostCall,
-  Posted,
-  Provider,
-  SendCall,
-  WireVector,
-} from "../plugin";
+import type { FailureAbout, FailureKind, Host, Provider, SendCall, WireVector } from "../plugin";
 import { type Places, placesOf, wireVector } from "../replies/places";
 import { joined, readJson } from "../replies/read";
 import { scanInSlices } from "../replies/slabs";
-import { type AnsweringUrls, answeringUrls } from "./answering-urls";
-import { post, send } from "./post";
+import { Known, post, send } from "./post";
 import { START_BYTES, sentWith, startOf, withoutSecrets } from "./redact";
 
 /** From about this size on, reading a reply would block the event loop for too long. */
@@ -39,33 +29,12 @@ const LARGE_BYTES = 400_000;
 export function createHost(world: Outside, aside = openAside(world), connection?: ConnectionOptions): Host {
   const outside = connection === undefined ? world : { ...world, fetch: connecting(world.fetch, connection) };
   const compiled = new WeakMap<TSchema, Compiled<TSchema>>();
-  /** The request of each reply: an error about a reply must not repeat the request's secrets. */
-  const askedWith = new WeakMap<Uint8Array, Asked>();
-
-  const answering = answeringUrls();
-
-  /** Like post and send, but remembers the request of each reply. */
-  const remembering =
-    <Call extends PostCall | SendCall>(
-      ask: (call: Call, outside: Outside, answering: AnsweringUrls) => Promise<Posted>,
-    ) =>
-    async (call: Call): Promise<Posted> => {
-      const { url, headers, explain } = call;
-      const asked = { url, headers };
-      const explained =
-        explain &&
-        ((refusal: Posted) => {
-          askedWith.set(refusal.bytes, asked);
-          return explain(refusal);
-        });
-      const reply = await ask({ ...call, explain: explained }, outside, answering);
-      askedWith.set(reply.bytes, asked);
-      return reply;
-    };
+  const known = new Known();
+  const { askedWith } = known;
 
   function compile<Schema extends TSchema>(schema: Schema): Compiled<Schema> {
-    const known = compiled.get(schema);
-    if (known) return known as Compiled<Schema>;
+    const before = compiled.get(schema);
+    if (before) return before as Compiled<Schema>;
     const made = { check: TypeCompiler.Compile(schema), places: placesOf(schema) };
     compiled.set(schema, made);
     return made;
@@ -106,8 +75,8 @@ export function createHost(world: Outside, aside = openAside(world), connection?
     t: Type,
     wireVector,
     provider: <Options extends TSchema>(provider: Provider<Options>): Provider => provider,
-    post: remembering(post),
-    send: remembering(send),
+    post: (call) => post(call, outside, known),
+    send: (call) => send(call, outside, known),
     read,
     readReply,
     vector: vectorOf,

@@ -10,15 +10,37 @@ import { isFailedHandshake, untrusted } from "../network/connecting";
 import { Gathered } from "../network/gathered";
 import { REPLY_BYTES_MAX } from "../network/http-client";
 import type { Explanation, FailureKind, PostCall, Posted, SendCall } from "../plugin";
-import { type AnsweringUrls, answeringUrls } from "./answering-urls";
+import { answeringUrls } from "./answering-urls";
 import { START_BYTES, sentWith, startOf, withoutSecrets } from "./redact";
 import { isAboutPath, isPlainOfApi, plainWords } from "./words";
 
-/** @param answering the URLs that have answered so far */
+/** What is remembered of the calls: the URLs that have answered, and with what each reply was asked for. */
+export class Known {
+  readonly answering = answeringUrls();
+  /** By the reply's bytes: an error about a reply must not repeat the request's secrets. */
+  readonly askedWith = new WeakMap<Uint8Array, Pick<SendCall, "url" | "headers">>();
+}
+
+/** A reply; its headers are asked for on demand, as some implementations create them then. */
+class Received implements Posted {
+  constructor(
+    private readonly response: Fetched,
+    readonly bytes: Uint8Array,
+  ) {}
+
+  get status(): number {
+    return this.response.status;
+  }
+
+  get headers(): Headers {
+    return this.response.headers;
+  }
+}
+
 export async function send(
   call: SendCall,
   outside: Pick<Outside, "fetch" | "now">,
-  answering = answeringUrls(),
+  known = new Known(),
 ): Promise<Posted> {
   const trace = traceOf(call.signal);
   let response: Fetched;
@@ -27,7 +49,7 @@ export async function send(
     response = await outside.fetch(call.url, {
       method: call.method,
       headers: trace ? { ...call.headers, ...trace.sentTo(call.url) } : call.headers,
-      ...(call.body === undefined ? {} : { body: call.body }),
+      body: call.body,
       signal: call.signal,
       // Following a redirect would send our credentials to an unknown address.
       redirect: "manual",
@@ -37,25 +59,20 @@ export async function send(
   } catch (cause) {
     throw unanswered(call, cause);
   }
+  const reply = new Received(response, bytes);
+  known.askedWith.set(bytes, call);
   const { status } = response;
-  const reply = {
-    status,
-    bytes,
-    // Some implementations create the headers on demand.
-    get headers() {
-      return response.headers;
-    },
-  };
-  if (status < 200 || status >= 300) throw refusal(call, reply, outside.now(), answering.has(call.url));
-  answering.add(call.url);
+  if (status < 200 || status >= 300) throw refusal(call, reply, outside.now(), known.answering.has(call.url));
+  known.answering.add(call.url);
   return reply;
 }
 
 export function post(
-  { body, ...call }: PostCall,
+  call: PostCall,
   outside: Pick<Outside, "fetch" | "now">,
-  answering?: AnsweringUrls,
+  known?: Known,
 ): Promise<Posted> {
+  const { url, body, signal, explain } = call;
   // A server that ignores case would take the caller's field for the plugin's own.
   const twins = twinsInBody(body);
   if (twins) return Promise.reject(otherSpelling(...twins));
@@ -64,7 +81,7 @@ export function post(
   for (const name in call.headers)
     if (name.toLowerCase() !== "content-type") headers[name] = call.headers[name] ?? "";
   headers["content-type"] = "application/json";
-  return send({ ...call, method: "POST", headers, body: JSON.stringify(body) }, outside, answering);
+  return send({ url, method: "POST", headers, body: JSON.stringify(body), signal, explain }, outside, known);
 }
 
 /** @param first the name that comes first in the body: callers' fields come after all fields of the plugin */
