@@ -40,72 +40,91 @@ interface Container {
   readonly places: Places | undefined;
 }
 
-/** The progress of a scan: the position after a vector, and whether that vector was base64. */
-export interface Progress {
-  readonly at: number;
-  readonly isBase64: boolean;
-}
-
 /** @param room returns the space for each vector; the space is not returned if the text turns out not to be a vector */
 export function scan(bytes: Uint8Array, places: Places, room: Room): Scanned {
-  const steps = scanning(bytes, places, room);
-  for (let step = steps.next(); ; step = steps.next()) if (step.done) return step.value;
+  const scanning = new Scanning(bytes, places, room);
+  while (scanning.next());
+  return scanning.result();
 }
 
 /** The same in steps, one per vector: other replies may be scanned between two steps. */
-export function* scanning(bytes: Uint8Array, places: Places, room: Room): Generator<Progress, Scanned> {
-  const lists = new Lists(bytes);
-  const rest = new Rest(bytes);
-  const found: Found[] = [];
-  const open: Container[] = [];
-  let inside: Container | undefined;
-  /** The schema's places for the next value. */
-  let next: Places | undefined = places;
-  let isKeyNext = false;
-  let at = 0;
-  while (at < bytes.length) {
-    const character = bytes[at] ?? 0;
-    let one: Found | undefined;
-    let end = at + 1;
-    if (character === QUOTE) {
-      end = endOfString(bytes, at);
-      // Unterminated, so it is not JSON.
-      if (end === -1) break;
-      if (isKeyNext) {
-        next = memberAt(inside?.places?.members, bytes, at, end);
-        isKeyNext = false;
-      } else if (next?.isVector) one = lists.readBase64(at + 1, end - 1, room);
-    } else if (character === COMMA) {
-      if (inside?.isList) next = inside.places?.entries;
-      else isKeyNext = inside !== undefined;
-    } else if (character === OPEN_LIST) {
-      const list = next?.isVector ? lists.read(at, room) : undefined;
-      if (list) ({ values: one, end } = list);
-      else {
-        inside = { isList: true, places: next };
-        open.push(inside);
-        next = next?.entries;
-      }
-    } else if (character === OPEN_OBJECT) {
-      inside = { isList: false, places: next };
-      open.push(inside);
-      isKeyNext = true;
-    } else if (character === CLOSE_LIST || character === CLOSE_OBJECT) {
-      open.pop();
-      inside = open.at(-1);
-      isKeyNext = false;
-    } else if (isOfNumber(character)) {
-      while (isOfNumber(bytes[end] ?? 0)) end += 1;
-      if (next?.isVector && !isKeyNext) one = numberIn(bytes, at, end);
-    }
-    if (one !== undefined) {
-      rest.replace(at, end, found.length);
-      found.push(one);
-      yield { at: end, isBase64: character === QUOTE };
-    }
-    at = end;
+export class Scanning {
+  /** The position after the last vector. */
+  at = 0;
+  /** Whether the last vector was base64. */
+  isBase64 = false;
+  private readonly lists: Lists;
+  private readonly rest: Rest;
+  private readonly found: Found[] = [];
+  private readonly open: Container[] = [];
+  private inside: Container | undefined;
+  private isKeyNext = false;
+
+  /** @param awaited the schema's places for the next value */
+  constructor(
+    private readonly bytes: Uint8Array,
+    private awaited: Places | undefined,
+    private readonly room: Room,
+  ) {
+    this.lists = new Lists(bytes);
+    this.rest = new Rest(bytes);
   }
-  return { rest: rest.bytes(), found };
+
+  result(): Scanned {
+    return { rest: this.rest.bytes(), found: this.found };
+  }
+
+  /** @returns false at the end */
+  next(): boolean {
+    const { bytes, room } = this;
+    while (this.at < bytes.length) {
+      const { at } = this;
+      const character = bytes[at] ?? 0;
+      let one: Found | undefined;
+      let end = at + 1;
+      if (character === QUOTE) {
+        end = endOfString(bytes, at);
+        // Unterminated, so it is not JSON.
+        if (end === -1) return false;
+        if (this.isKeyNext) {
+          this.awaited = memberAt(this.inside?.places?.members, bytes, at, end);
+          this.isKeyNext = false;
+        } else if (this.awaited?.isVector) one = this.lists.readBase64(at + 1, end - 1, room);
+      } else if (character === COMMA) {
+        if (this.inside?.isList) this.awaited = this.inside.places?.entries;
+        else this.isKeyNext = this.inside !== undefined;
+      } else if (character === OPEN_LIST) {
+        const list = this.awaited?.isVector ? this.lists.read(at, room) : undefined;
+        if (list) ({ values: one, end } = list);
+        else {
+          this.enter(true);
+          this.awaited = this.awaited?.entries;
+        }
+      } else if (character === OPEN_OBJECT) {
+        this.enter(false);
+        this.isKeyNext = true;
+      } else if (character === CLOSE_LIST || character === CLOSE_OBJECT) {
+        this.open.pop();
+        this.inside = this.open.at(-1);
+        this.isKeyNext = false;
+      } else if (isOfNumber(character)) {
+        while (isOfNumber(bytes[end] ?? 0)) end += 1;
+        if (this.awaited?.isVector && !this.isKeyNext) one = numberIn(bytes, at, end);
+      }
+      this.at = end;
+      if (one === undefined) continue;
+      this.rest.replace(at, end, this.found.length);
+      this.found.push(one);
+      this.isBase64 = character === QUOTE;
+      return true;
+    }
+    return false;
+  }
+
+  private enter(isList: boolean): void {
+    this.inside = { isList, places: this.awaited };
+    this.open.push(this.inside);
+  }
 }
 
 /** JSON's white space only: JSON.parse refuses other white space. */
@@ -176,9 +195,11 @@ function memberAt(
   }
 }
 
+const NOTHING: Buffer = Buffer.alloc(0);
+
 /** The reply without the extracted values. */
 class Rest {
-  private kept: Buffer = Buffer.alloc(0);
+  private kept = NOTHING;
   private length = 0;
   private copiedTo = 0;
 

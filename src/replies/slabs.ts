@@ -6,7 +6,7 @@
 import { native } from "../native/native";
 import type { Room } from "./list";
 import type { Places } from "./places";
-import { type Scanned, scan, scanning } from "./scan";
+import { type Scanned, Scanning, scan } from "./scan";
 
 export interface LargeReply {
   /** Transferred with its buffer, which is freed as soon as it is read. */
@@ -21,9 +21,11 @@ const FREED_BYTES_MIN = 200_000;
 /** For each slab of a large reply the bytes of the vectors in it. */
 const takenBytes = new WeakMap<ArrayBufferLike, number>();
 
+const NO_SLAB = new Float32Array(0);
+
 /** @param bytes size of the whole reply, which may contain vectors like the first one up to its end */
 export function slabs(bytes: number): Room {
-  let slab = new Float32Array(0);
+  let slab = NO_SLAB;
   let used = 0;
   let bytesLeft = bytes;
   return (count, bytesOfOne) => {
@@ -72,16 +74,17 @@ export async function scanInSlices(
   giveBack: (bytes: Uint8Array<ArrayBuffer>) => void = free,
 ): Promise<Scanned | undefined> {
   if (native() === "without") return undefined;
-  const steps = scanning(bytes, places, slabs(bytes.byteLength));
+  const scanning = new Scanning(bytes, places, slabs(bytes.byteLength));
   let sliceEnd = SLICE_BYTES;
-  for (let step = steps.next(), isFirst = true; ; step = steps.next(), isFirst = false) {
-    if (step.done) return done(bytes, step.value, giveBack);
-    const { at, isBase64 } = step.value;
-    if (isFirst && !isBase64) return undefined;
-    if (at < sliceEnd) continue;
-    sliceEnd = at + SLICE_BYTES;
+  let isFirst = true;
+  while (scanning.next()) {
+    if (isFirst && !scanning.isBase64) return undefined;
+    isFirst = false;
+    if (scanning.at < sliceEnd) continue;
+    sliceEnd = scanning.at + SLICE_BYTES;
     await slice();
   }
+  return done(bytes, scanning.result(), giveBack);
 }
 
 function done(
