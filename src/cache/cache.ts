@@ -25,7 +25,7 @@ export interface CacheStats {
 export type Recallable = Pick<Cache, "find" | "keep" | "flights" | "shared">;
 
 export interface Cache {
-  /** For each key its entry, or undefined. The caller may change an entry's numbers. Never fails. */
+  /** For each key its entry, or undefined; nothing at all if there is no cache. The caller may change an entry's numbers. Never fails. */
   find(keys: readonly CacheKey[]): readonly (CacheEntry | undefined)[];
   /** Stores copies, all or none. @throws GatewayError internal for a vector that is empty, zero or not finite, or an invalid token count */
   keep(entries: ReadonlyMap<CacheKey, CacheEntry>): void;
@@ -55,6 +55,9 @@ export interface CachePlace {
 
 /** As for file sizes in the routing file: 64 MB are 64 × 2²⁰ bytes. */
 const MEGABYTE = 2 ** 20;
+
+const NOTHING: readonly undefined[] = [];
+const nothing = () => NOTHING;
 
 export function openCache(
   config: CacheSection | false,
@@ -115,12 +118,12 @@ export function openCache(
     uncached: {
       flights,
       shared: undefined,
-      find: (keys) => keys.map(() => undefined),
+      find: nothing,
       keep: () => undefined,
     },
     apply,
     find(keys) {
-      if (!on) return keys.map(() => undefined);
+      if (!on) return nothing();
       const found = keys.map((key) => memory.find(key));
       if (disk) {
         disk.use(keys.filter((_, place) => found[place] !== undefined));
@@ -133,9 +136,10 @@ export function openCache(
           found[place] = copyOf(entry);
         }
       }
-      const missing = found.filter((entry) => entry === undefined).length;
-      misses += missing;
-      hits += keys.length - missing;
+      let hitsNow = 0;
+      for (const entry of found) if (entry !== undefined) hitsNow += 1;
+      misses += keys.length - hitsNow;
+      hits += hitsNow;
       return found;
     },
     keep(entries) {

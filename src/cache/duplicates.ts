@@ -12,8 +12,12 @@ export interface Unique {
   readonly answeredBy: readonly number[];
 }
 
+/** One input has no duplicates. */
+const ONLY: Unique = { places: [0], answeredBy: [0] };
+
 /** @param keys one per input, in the request's order */
 export function withoutDuplicates(keys: readonly CacheKey[]): Unique {
+  if (keys.length === 1) return ONLY;
   const places: number[] = [];
   const known = new Map<CacheKey, number>();
   const answeredBy = keys.map((key, place) => {

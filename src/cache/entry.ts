@@ -35,8 +35,8 @@ export function refuseUnsound({ values, tokens }: CacheEntry): void {
  * A copy with its own numbers. `slice` also detaches the vector from the batch buffer that it was a view of, which would otherwise stay in
  * memory as long as one of its vectors is cached.
  */
-export function copyOf(entry: CacheEntry): CacheEntry {
-  return { ...entry, values: entry.values.slice() };
+export function copyOf({ values, tokens, tokensSource, truncated, averaged }: CacheEntry): CacheEntry {
+  return { values: values.slice(), tokens, tokensSource, truncated, averaged };
 }
 
 const unsound = (what: string) => new GatewayError("internal", `The cache was given ${what} to keep.`);

@@ -59,67 +59,90 @@ interface Joined {
 
 export function openFlights(): Flights {
   const inTheAir = new Map<CacheKey, Flight>();
+  return {
+    board: (keys, workspace) => new Boarded(inTheAir, keys, workspace),
+    underWay: () => inTheAir.size,
+  };
+}
 
-  function board(keys: readonly CacheKey[], workspace: string): Boarding {
-    const own = new Map<CacheKey, Flight>();
-    const joined = new Map<CacheKey, Joined>();
+const NONE: readonly CacheKey[] = [];
+
+class Boarded implements Boarding {
+  readonly leads: readonly CacheKey[];
+  private readonly own = new Map<CacheKey, Flight>();
+  /** Made for the first key that another request is fetching. */
+  private joined: Map<CacheKey, Joined> | undefined;
+
+  constructor(
+    private readonly inTheAir: Map<CacheKey, Flight>,
+    keys: readonly CacheKey[],
+    private readonly workspace: string,
+  ) {
+    const { own } = this;
     for (const key of keys) {
       if (own.has(key)) continue;
       const before = inTheAir.get(key);
       if (before) {
         before.joined ??= Promise.withResolvers<Outcome>();
-        joined.set(key, { outcome: before.joined.promise, workspace: before.workspace });
+        this.joined ??= new Map();
+        this.joined.set(key, { outcome: before.joined.promise, workspace: before.workspace });
         continue;
       }
       const flight: Flight = { workspace, joined: undefined };
       own.set(key, flight);
       inTheAir.set(key, flight);
     }
-
-    function finish(key: CacheKey, flight: Flight, outcome: Outcome): void {
-      own.delete(key);
-      inTheAir.delete(key);
-      flight.joined?.resolve(outcome);
-    }
-
-    return {
-      leads: [...own.keys()],
-      joins: [...joined.keys()],
-      land(key, entry) {
-        const flight = own.get(key);
-        if (!flight) throw fault("landed what it does not lead");
-        // A separate copy: the leader may modify its own vector.
-        finish(key, flight, flight.joined ? { entry: copyOf(entry) } : "left");
-      },
-      leave(reason) {
-        const outcome = reason && isTheProviders(reason) ? { error: reason } : "left";
-        for (const [key, flight] of [...own]) finish(key, flight, outcome);
-      },
-      async arrivals(signal, failures = "shared") {
-        if (own.size > 0) throw fault("waits for others before its own are done");
-        const landed = new Map<CacheKey, CacheEntry>();
-        const all = async () => {
-          await Promise.all(
-            [...joined].map(async ([key, { outcome: landing, workspace: leader }]) => {
-              const outcome = await landing;
-              if (outcome === "left") return;
-              if ("error" in outcome) {
-                if (failures === "left") return;
-                // The first failure ends the wait: the request has failed, whatever happens to its other inputs.
-                throw leader === workspace ? outcome.error : outcome.error.withoutWords();
-              }
-              landed.set(key, copyOf(outcome.entry));
-            }),
-          );
-        };
-        signal.throwIfAborted();
-        if (joined.size > 0) await unlessAborted(signal, all());
-        return landed;
-      },
-    };
+    this.leads = own.size === keys.length ? keys : [...own.keys()];
   }
 
-  return { board, underWay: () => inTheAir.size };
+  get joins(): readonly CacheKey[] {
+    return this.joined ? [...this.joined.keys()] : NONE;
+  }
+
+  land(key: CacheKey, entry: CacheEntry): void {
+    const flight = this.own.get(key);
+    if (!flight) throw fault("landed what it does not lead");
+    // A separate copy: the leader may modify its own vector.
+    this.finish(key, flight, flight.joined ? { entry: copyOf(entry) } : "left");
+  }
+
+  leave(reason?: GatewayError): void {
+    if (this.own.size === 0) return;
+    const outcome = reason && isTheProviders(reason) ? { error: reason } : "left";
+    for (const [key, flight] of [...this.own]) this.finish(key, flight, outcome);
+  }
+
+  async arrivals(
+    signal: EndSignal,
+    failures: "shared" | "left" = "shared",
+  ): Promise<ReadonlyMap<CacheKey, CacheEntry>> {
+    const { workspace, joined = new Map<CacheKey, Joined>() } = this;
+    if (this.own.size > 0) throw fault("waits for others before its own are done");
+    const landed = new Map<CacheKey, CacheEntry>();
+    const all = async () => {
+      await Promise.all(
+        [...joined].map(async ([key, { outcome: landing, workspace: leader }]) => {
+          const outcome = await landing;
+          if (outcome === "left") return;
+          if ("error" in outcome) {
+            if (failures === "left") return;
+            // The first failure ends the wait: the request has failed, whatever happens to its other inputs.
+            throw leader === workspace ? outcome.error : outcome.error.withoutWords();
+          }
+          landed.set(key, copyOf(outcome.entry));
+        }),
+      );
+    };
+    signal.throwIfAborted();
+    if (joined.size > 0) await unlessAborted(signal, all());
+    return landed;
+  }
+
+  private finish(key: CacheKey, flight: Flight, outcome: Outcome): void {
+    this.own.delete(key);
+    this.inTheAir.delete(key);
+    flight.joined?.resolve(outcome);
+  }
 }
 
 /** An error that names an input is about that input, and the waiting request may have asked for other inputs of the same call. */

@@ -49,74 +49,63 @@ export async function recall(
   embedNow: EmbedNow,
 ): Promise<Recalled> {
   const unique = withoutDuplicates(keys);
-  const placeOf = new Map<CacheKey, number>();
-  for (const place of unique.places) {
-    const key = keys[place];
-    if (key !== undefined) placeOf.set(key, place);
-  }
-  const known = new Map<CacheKey, Embedded>();
+  const wanted = unique.places.map((place) => new Wanted(keys[place] ?? "", place));
   const fresh = new Set<number>();
   // Without the cache a request neither waits for others nor shares what it fetches.
   const shares = use.find && use.keep;
-  const stillMissing = (wanted: readonly CacheKey[]) => {
-    if (use.find) {
-      for (const [i, entry] of cache.find(wanted).entries()) {
-        const key = wanted[i];
-        if (entry && key !== undefined) known.set(key, { ...entry, tokensShared: false });
-      }
-    }
-    return wanted.filter((key) => !known.has(key));
-  };
-  let missing = stillMissing([...placeOf.keys()]);
+  let missing: readonly Wanted[] = wanted;
+  if (use.find) missing = lookedUp(missing, cache);
   const { shared } = cache;
-  if (shared && use.find && missing.length > 0) missing = await notFoundIn(shared, missing, known, signal);
-  if (missing.length > 0) await before(missing.map((key) => placeOf.get(key) ?? 0));
+  if (shared && use.find && missing.length > 0) {
+    found(missing, await shared.find(missing.map(keyOf), signal));
+    missing = missing.filter(isMissing);
+  }
+  if (missing.length > 0) await before(missing.map(placeOf));
   let hasWaited = false;
   while (missing.length > 0) {
     // Looked up again in the turn in which this request registers its flight: otherwise an entry cached meanwhile would be fetched twice.
-    missing = stillMissing(missing);
-    const boarding = shares ? cache.flights.board(missing, workspace) : undefined;
-    const leads = boarding?.leads ?? missing;
-    const keyAt = new Map<number, CacheKey>();
-    for (const key of leads) keyAt.set(placeOf.get(key) ?? 0, key);
+    if (use.find) missing = lookedUp(missing, cache);
+    const boarding = shares ? cache.flights.board(missing.map(keyOf), workspace) : undefined;
+    const led = boarding && boarding.leads.length < missing.length ? new Set(boarding.leads) : undefined;
+    for (const one of missing) one.isLed = led?.has(one.key) ?? true;
+    const leads = led ? missing.filter(isLed) : missing;
     /** Inputs that other machines may wait for: they must be told if this request fails. */
-    const marked = shared && new Set(leads);
+    const marked = shared && new Set(leads.map(keyOf));
     const take = (embedded: ReadonlyMap<number, Embedded>) => {
       const entries = new Map<CacheKey, CacheEntry>();
       for (const [place, one] of embedded) {
-        const key = keyAt.get(place);
-        if (key === undefined) continue;
-        known.set(key, one);
+        const own = wanted[unique.answeredBy[place] ?? -1];
+        if (own?.place !== place || !own.isLed) continue;
+        own.embedded = one;
         fresh.add(place);
-        entries.set(key, entryOf(one));
+        entries.set(own.key, entryOf(one));
       }
       if (use.keep) {
         cache.keep(entries);
         for (const key of marked ? entries.keys() : NOBODY) marked?.delete(key);
       }
-      for (const [key, entry] of entries) boarding?.land(key, entry);
+      if (boarding) for (const [key, entry] of entries) boarding.land(key, entry);
     };
     try {
       // A request waits once only. After another machine has failed, all machines call the provider themselves, not one after the other.
       const mayWait: boolean = boarding !== undefined && !hasWaited && leads.length > 0;
-      const others: ReadonlySet<CacheKey> = shared && mayWait ? await shared.claim(leads, signal) : NOBODY;
+      const others: ReadonlySet<CacheKey> =
+        shared && mayWait ? await shared.claim(leads.map(keyOf), signal) : NOBODY;
       hasWaited ||= others.size > 0;
-      for (const key of others) keyAt.delete(placeOf.get(key) ?? 0);
-      if (keyAt.size > 0) await embedNow([...keyAt.keys()], take);
+      if (others.size > 0) for (const one of leads) if (others.has(one.key)) one.isLed = false;
+      const own = others.size > 0 ? leads.filter(isLed) : leads;
+      if (own.length > 0) await embedNow(own.map(placeOf), take);
       // Fetches its own inputs first: otherwise two machines could deadlock.
       if (shared && others.size > 0) {
-        for (const [key, entry] of await shared.arrivals(others, signal)) {
-          known.set(key, { ...entry, tokensShared: false });
-          boarding?.land(key, entry);
-        }
+        const entries = await shared.arrivals(others, signal);
+        found(leads, entries);
+        for (const [key, entry] of entries) boarding?.land(key, entry);
         boarding?.leave();
       }
       // Their failure fails this request too, unless the provider has just answered this request: then it calls again itself.
       const failures = leads.length > 0 ? "left" : "shared";
-      if (boarding && boarding.joins.length > 0) {
-        for (const [key, entry] of await boarding.arrivals(signal, failures))
-          known.set(key, { ...entry, tokensShared: false });
-      } else signal.throwIfAborted();
+      if (led && boarding) found(missing, await boarding.arrivals(signal, failures));
+      else signal.throwIfAborted();
     } catch (thrown) {
       boarding?.leave(asGatewayError(thrown));
       throw thrown;
@@ -125,27 +114,66 @@ export async function recall(
     }
     boarding?.leave();
     // Inputs whose flight ended without an answer are fetched again.
-    missing = missing.filter((key) => !known.has(key));
+    missing = missing.filter(isMissing);
   }
-  const answers = unique.places.map((place) => known.get(keys[place] ?? ""));
-  return { embedded: putTogether(answers, unique), fresh };
+  return { embedded: putTogether(wanted.map(embeddedOf), unique), fresh };
 }
+
+/** An input to be embedded, once for all that are equal. */
+class Wanted {
+  embedded: Embedded | undefined;
+  /** Whether this request fetches it itself. */
+  isLed = false;
+
+  constructor(
+    readonly key: CacheKey,
+    readonly place: number,
+  ) {}
+}
+
+const keyOf = ({ key }: Wanted) => key;
+const placeOf = ({ place }: Wanted) => place;
+const embeddedOf = ({ embedded }: Wanted) => embedded;
+const isMissing = ({ embedded }: Wanted) => embedded === undefined;
+const isLed = (one: Wanted) => one.isLed;
 
 const NOBODY: ReadonlySet<CacheKey> = new Set();
 
-/** Looks up the vectors of other machines and keeps those found. @returns the rest */
-async function notFoundIn(
-  shared: NonNullable<Recallable["shared"]>,
-  missing: readonly CacheKey[],
-  known: Map<CacheKey, Embedded>,
-  signal: EndSignal,
-): Promise<CacheKey[]> {
-  for (const [key, entry] of await shared.find(missing, signal))
-    known.set(key, { ...entry, tokensShared: false });
-  return missing.filter((key) => !known.has(key));
+/** Looks inputs up in this machine's cache. @returns the rest */
+function lookedUp(missing: readonly Wanted[], cache: Recallable): readonly Wanted[] {
+  const entries = cache.find(missing.map(keyOf));
+  let isAny = false;
+  for (let i = 0; i < missing.length; i++) {
+    const entry = entries[i];
+    const one = missing[i];
+    if (entry === undefined || one === undefined) continue;
+    one.embedded = ofCache(entry);
+    isAny = true;
+  }
+  return isAny ? missing.filter(isMissing) : missing;
+}
+
+/** Notes what other machines or other requests have found. */
+function found(missing: readonly Wanted[], entries: ReadonlyMap<CacheKey, CacheEntry>): void {
+  if (entries.size === 0) return;
+  for (const one of missing) {
+    const entry = entries.get(one.key);
+    if (entry) one.embedded = ofCache(entry);
+  }
+}
+
+function ofCache({ values, tokens, tokensSource, truncated, averaged }: CacheEntry): Embedded {
+  return { values, tokens, tokensSource, tokensShared: false, truncated, averaged };
 }
 
 /** A share of a call's tokens is not an exact count of this input: a later cache hit reports it as an estimate. */
-function entryOf({ tokensShared, ...entry }: Embedded): CacheEntry {
-  return tokensShared ? { ...entry, tokensSource: "estimated" } : entry;
+function entryOf(one: Embedded): CacheEntry {
+  const { values, tokens, tokensSource, tokensShared, truncated, averaged } = one;
+  return {
+    values,
+    tokens,
+    tokensSource: tokensShared ? "estimated" : tokensSource,
+    truncated,
+    averaged,
+  };
 }

@@ -10,31 +10,33 @@ import type { Recalled } from "./recall";
 /** @throws GatewayError internal if an input has no vector of its own: a bug of ours that must not become a wrong vector */
 export function resultOf({ embedded, fresh }: Recalled, request: EmbedRequest): Result {
   const size = embedded[0]?.values.length;
-  if (embedded.length !== request.inputs.length || embedded.some(({ values }) => values.length !== size)) {
+  if (embedded.length !== request.inputs.length || embedded.some((one) => one.values.length !== size)) {
     throw new GatewayError("internal", "The gateway lost track of which vector belongs to which input.");
   }
   let tokens = 0;
   let tokensOfHits = 0;
   let tokensOfEmpty = 0;
-  const sources: TokensSource[] = [];
+  let source = STRONGEST;
   const truncated: number[] = [];
   const averaged: number[] = [];
-  for (const [place, one] of embedded.entries()) {
+  for (let place = 0; place < embedded.length; place++) {
+    const one = embedded[place];
+    if (one === undefined) continue;
     tokens += one.tokens;
     const isHit = !fresh.has(place);
     if (request.inputs[place] === "") tokensOfEmpty += one.tokens;
     else if (isHit) tokensOfHits += one.tokens;
     // The shares of a call add up to its count; a share that is reported again later is an estimate.
-    sources.push(isHit && one.tokensShared ? "estimated" : one.tokensSource);
+    source = weaker(source, isHit && one.tokensShared ? "estimated" : one.tokensSource);
     if (one.truncated) truncated.push(place);
     if (one.averaged) averaged.push(place);
   }
   return {
     vectors: embedded.map(({ values }) => values),
-    ...(request.types && { typed: embedded.map(typedOf) }),
+    typed: request.types && embedded.map(typedOf),
     tokens,
     tokensByInput: embedded.map((one) => one.tokens),
-    tokensSource: weakest(sources),
+    tokensSource: embedded.length === 0 ? "estimated" : source,
     truncated,
     averaged,
     cacheHits: embedded.length - fresh.size,
@@ -56,8 +58,10 @@ function typedOf({ typed }: Embedded): TypedVector {
   throw new GatewayError("internal", "The gateway lost the further types of an embedding.");
 }
 
+/** The strongest comes last. */
+const SOURCES: readonly TokensSource[] = ["estimated", "counted", "header", "provider"];
+const STRONGEST: TokensSource = "provider";
+
 /** A sum with an estimated part is an estimate. */
-function weakest(sources: readonly TokensSource[]): TokensSource {
-  const order: readonly TokensSource[] = ["estimated", "counted", "header", "provider"];
-  return order.find((source) => sources.includes(source)) ?? "estimated";
-}
+const weaker = (one: TokensSource, other: TokensSource): TokensSource =>
+  SOURCES.indexOf(other) < SOURCES.indexOf(one) ? other : one;
