@@ -15,11 +15,20 @@ export const HINT_FIELDS: readonly string[] = [...HINTS, TRUNCATE];
 
 type Hinting = Pick<EmbedRequest, "task" | "fields" | "inputs" | "unasked">;
 
+const NOTHING: readonly string[] = [];
+
+/** The usual case. */
+function isEmpty(fields: object): boolean {
+  for (const _ in fields) return false;
+  return true;
+}
+
 /** The names, as the caller wrote them, of fields that the target ignores. */
 export function ignoredFields(request: Hinting, target: Target): readonly string[] {
   const { task, fields, unasked } = request;
   const isIgnored = (name: string) => name in fields && !target.provider.accepts(name);
-  const names = unasked ? [...HINTS, ...unasked].filter(isIgnored) : HINTS.filter(isIgnored);
+  const named = unasked ? [...HINTS, ...unasked] : HINTS;
+  const names = isEmpty(fields) ? NOTHING : named.filter(isIgnored);
   return task && !task.isDefault && !honoursTask(request, target) ? [task.field, ...names] : names;
 }
 
@@ -30,6 +39,7 @@ export const isHint = (name: string, { unasked }: Pick<EmbedRequest, "unasked">)
 /** The fields that the target's plugin gets. */
 export function fieldsFor(request: Pick<EmbedRequest, "fields" | "unasked">, target: Target) {
   const { fields } = request;
+  if (isEmpty(fields)) return fields;
   const named = Object.entries(fields);
   const isLeftOut = (name: string, value: unknown) =>
     isHint(name, request) || isSoAnyway(name, value, target);

@@ -215,9 +215,9 @@ export interface Answered {
   readonly truncated: readonly number[];
   readonly averaged: readonly number[];
   /** The original length of a vector that should have had length 1, or may have to; it was normalised if the model says so. */
-  readonly offLength?: number;
+  readonly offLength?: number | undefined;
   /** For a model that is not known to be normalised, whose vectors are passed on unchanged: the length of each. */
-  readonly lengths?: Float64Array;
+  readonly lengths?: Float64Array | undefined;
 }
 
 /** The result of one input. */

@@ -6,22 +6,21 @@ import type { EndSignal } from "./ending";
 
 /** @throws the signal's reason, as soon as it fires */
 export function unlessAborted<Value>(signal: EndSignal, work: Promise<Value>): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    const done = () => signal.removeEventListener("abort", stop);
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop);
-    work.then(
-      (value) => {
-        done();
-        resolve(value);
-      },
-      (cause) => {
-        done();
-        reject(cause);
-      },
-    );
-  });
+  const { promise, resolve, reject } = Promise.withResolvers<Value>();
+  const stop = () => reject(signal.reason);
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop);
+  work.then(
+    (value) => {
+      signal.removeEventListener("abort", stop);
+      resolve(value);
+    },
+    (cause) => {
+      signal.removeEventListener("abort", stop);
+      reject(cause);
+    },
+  );
+  return promise;
 }
 
 /** Waits for all of them, so that none is still at work when the first failure is thrown. */

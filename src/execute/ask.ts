@@ -2,23 +2,22 @@
  * Makes one call to one target: it waits for its turn, has a time limit, and its reply is counted and checked. The outcome goes into the target's health.
  * attempts.ts decides whether to call again after a failure.
  */
-import { abortSignalOf, Ending, type EndSignal } from "../domain/ending";
+import type { EndSignal } from "../domain/ending";
 import { asGatewayError, GatewayError } from "../domain/errors";
-import type { BegunCall, Outcome } from "../domain/health";
+import type { BegunCall } from "../domain/health";
 import type { Answered, Part, Target } from "../domain/request";
 import { type CallTrace, traceBy } from "../domain/trace";
-import type { EmbedCall, EmbedReply } from "../plugin";
+import type { EmbedCall, EmbedReply, Input } from "../plugin";
 import { believed, isCut } from "../tokens/belief";
 import { type Count, type CountedReply, countOf, estimateOf } from "../tokens/count";
 import { outcomeOf, restMs } from "../upstream/health";
-import { noteCall } from "../upstream/recent-calls";
 import { prove } from "./assemble";
 import { callFor } from "./call";
 import { type Chosen, healthOf, isToWait } from "./choose";
 import { coalesced } from "./coalesce";
 import { proveWhole, tryCut } from "./cut-test";
 import { createTestCalls, ofNobody, type TestCalls } from "./cut-test-calls";
-import type { InTurn, Sending, Single } from "./joint-call";
+import type { Sending, Single } from "./joint-call";
 import { refuseMixedLengths, tellLength } from "./lengths";
 import { fillsLimit, isKnownToCut, learn, refuseLonger, refuseUndecided } from "./limits";
 import { placeBehindNul, refuseReadToNul } from "./nul-test";
@@ -26,6 +25,7 @@ import { type CutByCount, cutByCount, limitByCount, ownCounts } from "./own-coun
 import { attemptMs, notePace, noteTooSlow } from "./pace";
 import { isAboutContent } from "./poison-signs";
 import { asProviderError } from "./provider-error";
+import { SentCall } from "./sent-call";
 import { traceCall } from "./trace-call";
 import type { Work } from "./work";
 
@@ -61,7 +61,13 @@ export async function ask(
   }
 }
 
-async function inTurn(...[work, target, depart, signal, failed]: Parameters<InTurn>): ReturnType<InTurn> {
+async function inTurn(
+  work: Work,
+  target: Target,
+  depart: () => Sending | undefined,
+  signal: EndSignal,
+  failed: Failed,
+): Promise<Answered | undefined> {
   const { run, lane } = work;
   const { gate } = target.provider;
   await gate.enter(signal, lane);
@@ -84,92 +90,64 @@ async function sent(
 ): Promise<Answered | undefined> {
   const { outside, plan } = work;
   const { target, isAgain } = chosen;
-  const { provider, model } = target;
-  const startedAt = outside.monotonic();
-  const trace = traceCall(work, target, part, sharers);
-  let counted: Count | undefined;
+  const { provider } = target;
+  const health = healthOf(target);
+  const inputs = inputsOf(part);
+  const sending = new SentCall(work, target, part, call, traceCall(work, target, part, sharers));
+  const { startedAt, trace } = sending;
   let tests: TestCalls | undefined;
-  const ended = (outcome: Outcome, seenAs: GatewayError["kind"] | "ok") => {
-    const change = call.ended(outcome);
-    if (change !== "unchanged") {
-      outside.log(
-        change === "opened" ? "error" : "info",
-        change === "opened"
-          ? "circuit breaker open: the provider failed several times in a row, one call at a time tests it"
-          : "circuit breaker closed: the provider answers again",
-        { provider: provider.name, model },
-      );
-    }
-    const seen = {
-      provider: provider.name,
-      model,
-      outcome: seenAs,
-      latencyMs: outside.monotonic() - startedAt,
-    };
-    outside.observe?.(seen);
-    noteCall(healthOf(target), outside.monotonic(), outcome, seenAs);
-    trace?.ended(seenAs === "ok" ? undefined : seenAs);
-    work.called({
-      ...seen,
-      inputs: part.pieces.length,
-      beganAt: startedAt,
-      tokens: counted?.tokens,
-      tokensSource: counted?.tokensSource,
-    });
-  };
   try {
     if (isKnownToCut(target)) await refuseLonger(part, target, work);
-    const believable = readCount(await replyInTime(work, target, part, signal, trace), work, target, part);
+    const believable = readCount(await replyInTime(work, target, part, signal, trace), work, target, inputs);
     // The provider has counted these tokens whether or not its reply is usable. Record them at once: the request may end in the next turn.
-    const first = countOf(believable, inputsOf(part));
+    const first = countOf(believable, inputs);
     work.count(first, target);
     const reply =
       believable.tokens === undefined
         ? await withOwnCount(believable, first, work, target, part)
         : believable;
-    counted = first;
+    sending.counted = first;
     trace?.replied(first.tokens, reply.model, reply.vectors[0]?.values.length);
     if (part.pieces.length >= MANY_PIECES) await outside.turn?.();
-    const isPlain = isCut(reply, inputsOf(part));
+    const isPlain = isCut(reply, inputs);
     const looked = isPlain ? undefined : limitByCount(work, target, part, reply);
     const byCount = looked && (await looked);
     const isUnknown = !isPlain && reply.tokens === undefined;
-    const ownCall = (texts: Part) => {
-      tests ??= createTestCalls(work, chosen, signal, (some) =>
+    const behindNul = placeBehindNul(part);
+    const isInDoubt = isUnknown || (byCount === "in doubt" && !work.run.isMeasurement);
+    if (behindNul !== -1 || isInDoubt || isKnownToCut(target)) {
+      const made = createTestCalls(work, chosen, signal, (some) =>
         replyInTime(ofNobody(work), target, some, signal, trace),
       );
-      return tests.ask(texts);
-    };
-    const behindNul = placeBehindNul(part);
-    if (behindNul !== -1) await refuseReadToNul(target, behindNul, ownCall);
-    if (isUnknown || (byCount === "in doubt" && !work.run.isMeasurement))
-      await tryCut(work, target, part, ownCall);
-    if (isKnownToCut(target)) {
-      const undecided = await refuseLonger(part, target, work);
-      if (undecided.length > 0) await proveWhole(target, part, undecided, reply, ownCall);
+      tests = made;
+      if (behindNul !== -1) await refuseReadToNul(target, behindNul, made.ask);
+      if (isInDoubt) await tryCut(work, target, part, made.ask);
+      if (isKnownToCut(target)) {
+        const undecided = await refuseLonger(part, target, work);
+        if (undecided.length > 0) await proveWhole(target, part, undecided, reply, made.ask);
+      }
     }
     refuseUndecided(part, target, plan);
     const seen = { isPlain, byCount: byCount === "in doubt" ? undefined : byCount };
     const whole = cutTold(reply, part, work, target, seen);
-    const answered = prove(whole, part, plan, target, healthOf(target).hasAnswered);
-    refuseMixedLengths(answered, healthOf(target));
+    const answered = prove(whole, part, plan, target, health.hasAnswered);
+    refuseMixedLengths(answered, health);
     tellLength(answered, work, target);
-    ended("good", "ok");
-    healthOf(target).mayBeLoading = false;
-    healthOf(target).hasAnswered = true;
-    notePace(healthOf(target), part, outside.monotonic() - startedAt, provider.timeoutMs);
+    sending.ended("good", "ok");
+    health.mayBeLoading = false;
+    health.hasAnswered = true;
+    notePace(health, part, outside.monotonic() - startedAt, provider.timeoutMs);
     if (part.pieces.length >= MANY_PIECES) await outside.turn?.();
     return answered;
   } catch (thrown) {
     if (signal.aborted) {
       const reason = asGatewayError(signal.reason);
       const isInVain = reason.kind === "deadline" && outside.monotonic() - startedAt >= provider.timeoutMs;
-      if (isInVain) healthOf(target).mayBeLoading = false;
-      ended(isInVain ? "timed out" : "unknown", reason.kind);
+      if (isInVain) health.mayBeLoading = false;
+      sending.ended(isInVain ? "timed out" : "unknown", reason.kind);
       throw reason;
     }
     const error = inRequest(asProviderError(thrown, work, target), part);
-    const health = healthOf(target);
     if (error.kind === "timeout") {
       noteTooSlow(health, part);
       health.mayBeLoading = false;
@@ -179,7 +157,7 @@ async function sent(
       learn(work, target, error.tokensMax, "words");
     health.restsUntil = Math.max(health.restsUntil, outside.monotonic() + restMs(error));
     // If the provider cannot take one text, sending that text again says nothing new about the provider's health.
-    ended(isAgain && isAboutContent(error) ? "unknown" : outcomeOf(error), error.kind);
+    sending.ended(isAgain && isAboutContent(error) ? "unknown" : outcomeOf(error), error.kind);
     failed(target, error, Math.max(1, tests?.failures() ?? 0));
     return undefined;
   }
@@ -195,44 +173,46 @@ function replyInTime(
 ): Promise<EmbedReply> {
   const { outside } = work;
   const { provider } = target;
-  const attempt = new Ending();
+  const controller = new AbortController();
   const inputs = inputsOf(part);
-  const call = { ...callFor(work, target), inputs, signal: abortSignalOf(attempt) };
-  if (trace) traceBy(call.signal, trace);
-  const unfollow = attempt.follow(signal);
+  const call = { ...callFor(work, target), inputs, signal: controller.signal };
+  if (trace) traceBy(controller.signal, trace);
   const timeoutMs = attemptMs(work, target, part);
-  const callOff = Number.isFinite(timeoutMs)
-    ? outside.alarm(timeoutMs, () => attempt.abort(tooSlow(timeoutMs)))
-    : () => undefined;
   return new Promise((resolve, reject) => {
+    let callOff: (() => void) | undefined;
+    let isOver = false;
     const over = () => {
-      attempt.removeEventListener("abort", abandon);
-      callOff();
-      unfollow();
+      isOver = true;
+      signal.removeEventListener("abort", stop);
+      callOff?.();
     };
     // Record the call in the same turn in which it is abandoned: the request's row may be written in the next turn.
-    const abandon = () => {
-      const estimate = estimateOf(inputs);
-      work.abandoned(estimate, target);
-      giveUp(estimate);
-    };
-    const giveUp = (estimate: Count) => {
+    const abandon = (reason: unknown, isSent: boolean) => {
       over();
-      reject(attempt.reason);
-      countLate(reply, work, target, part, { estimate, reason: attempt.reason });
+      controller.abort(reason);
+      const estimate = estimateOf(inputs);
+      if (isSent) work.abandoned(estimate, target);
+      reject(reason);
+      countLate(reply, work, target, part, { estimate, reason });
     };
-    const isLate = attempt.aborted;
-    if (!isLate) attempt.addEventListener("abort", abandon);
+    const stop = () => abandon(signal.reason, true);
+    const isLate = signal.aborted;
+    if (isLate) controller.abort(signal.reason);
+    else {
+      signal.addEventListener("abort", stop);
+      if (Number.isFinite(timeoutMs))
+        callOff = outside.alarm(timeoutMs, () => abandon(tooSlow(timeoutMs), true));
+    }
     const reply = begunBy(provider, call);
-    if (isLate) return giveUp(estimateOf(inputs));
+    if (isLate) return abandon(signal.reason, false);
     reply.then(
       (inTime) => {
-        if (attempt.aborted) return;
+        if (isOver) return;
         over();
         resolve(inTime);
       },
       (thrown: unknown) => {
-        if (attempt.aborted) return;
+        if (isOver) return;
         over();
         reject(thrown);
       },
@@ -266,7 +246,8 @@ function countLate(
   const { run, abandoned, outside } = work;
   reply
     .then((late) => {
-      const counted = countOf(readCount(late, work, target, part), inputsOf(part));
+      const inputs = inputsOf(part);
+      const counted = countOf(readCount(late, work, target, inputs), inputs);
       abandoned(counted, target, estimate);
       outside.log(
         "info",
@@ -294,10 +275,15 @@ const MANY_PIECES = 128;
 const toldOfCount = new WeakSet<Target["provider"]>();
 
 /** Reads the token count of a reply. That a provider counts characters instead is logged once. */
-function readCount(reply: EmbedReply, { outside }: Work, target: Target, part: Part): EmbedReply {
+function readCount(
+  reply: EmbedReply,
+  { outside }: Work,
+  target: Target,
+  inputs: readonly Input[],
+): EmbedReply {
   const health = healthOf(target);
   const before = health.countsCharacters;
-  const read = believed(reply, inputsOf(part), health);
+  const read = believed(reply, inputs, health);
   const isRefused = reply.tokens !== undefined && read.tokens === undefined;
   if (isRefused && !health.countsCharacters && !toldOfCount.has(target.provider)) {
     toldOfCount.add(target.provider);
@@ -305,7 +291,7 @@ function readCount(reply: EmbedReply, { outside }: Work, target: Target, part: P
       provider: target.provider.name,
       model: target.model,
       tokens: String(reply.tokens),
-      inputs: part.pieces.length,
+      inputs: inputs.length,
     });
   }
   if (health.countsCharacters && !before) {

@@ -31,14 +31,15 @@ export function prove(
   if (reply.vectors.length !== pieces.length) {
     throw malformed(`${reply.vectors.length} vectors came back for ${pieces.length} inputs`);
   }
+  const { types = NO_TYPES } = plan;
   const ordered = new Array<Float32Array | undefined>(pieces.length);
-  const typed = new Array<TypedVector | undefined>(pieces.length);
+  const typed = types.length > 0 ? new Array<TypedVector | undefined>(pieces.length) : undefined;
   for (const { index, values, typed: further } of reply.vectors) {
     if (!Number.isInteger(index) || index < 0 || index >= pieces.length)
       throw malformed(`it has an index ${index}`);
     if (ordered[index] !== undefined) throw malformed(`it has the index ${index} twice`);
     ordered[index] = values;
-    typed[index] = further;
+    if (typed) typed[index] = further;
   }
   const asked = dimensionsToAsk(plan.requestedDimensions, target.facts);
   const size = asked ?? target.facts.dimensions ?? reply.vectors[0]?.values.length ?? 0;
@@ -47,7 +48,9 @@ export function prove(
   // The removed end may hold what makes the vector invalid (NaN, for example): check both lengths, the whole vector first.
   const wholes = new Float64Array(pieces.length);
   const norms = cut < size ? new Float64Array(pieces.length) : wholes;
-  const replied = ordered.map((values, i) => {
+  const replied: Float32Array[] = [];
+  for (let i = 0; i < ordered.length; i++) {
+    const values = ordered[i];
     // There are as many distinct indices in range as places, so no place stays empty.
     if (values === undefined) throw malformed("an index is missing");
     // No compiler has checked the value of an external plugin.
@@ -56,17 +59,20 @@ export function prove(
       throw malformed(`a vector has ${values.length} dimensions, not ${size}`);
     wholes[i] = lengthOf(values);
     if (cut < size) norms[i] = lengthOf(values, cut);
-    return values;
-  });
+    replied.push(values);
+  }
   refuseUnsound(wholes, pieces, hasAnswered);
-  refuseUnsound(norms, pieces, hasAnswered);
+  if (norms !== wholes) refuseUnsound(norms, pieces, hasAnswered);
   const offLength = target.facts.normalized === false ? undefined : wholes.find(isOffUnit);
-  const vectors = replied.map((values, i) => {
+  const isCut = cut < size;
+  const isScaled = target.facts.normalized === true;
+  // In place: `replied` was made here.
+  const vectors = replied;
+  for (let i = 0; i < replied.length; i++) {
+    const values = replied[i];
     const norm = norms[i] ?? 1;
-    const isFinished = cut === size && (target.facts.normalized !== true || !isOffUnit(norm));
-    return isFinished ? values : unitOf(values, cut, norm);
-  });
-  const { types = [] } = plan;
+    if (values && (isCut || (isScaled && isOffUnit(norm)))) vectors[i] = unitOf(values, cut, norm);
+  }
   const { tokensByInput } = reply;
   if (tokensByInput !== undefined && !addsUp(tokensByInput, reply.tokens, pieces))
     throw malformed("the tokens of its inputs are not those of the call");
@@ -78,14 +84,19 @@ export function prove(
     part,
     provider: target.provider.name,
     vectors,
-    ...(types.length > 0 && { typed: typed.map((one) => provedTypes(one, types, size)) }),
-    ...count,
-    truncated: reply.truncated ?? [],
-    averaged: reply.averaged ?? [],
-    ...(offLength !== undefined && { offLength }),
-    ...(target.facts.normalized === undefined && cut === size && { lengths: wholes }),
+    typed: typed?.map((one) => provedTypes(one, types, size)),
+    tokens: count.tokens,
+    tokensSource: count.tokensSource,
+    tokensByInput: count.tokensByInput,
+    truncated: reply.truncated ?? NO_PLACES,
+    averaged: reply.averaged ?? NO_PLACES,
+    offLength,
+    lengths: target.facts.normalized === undefined && !isCut ? wholes : undefined,
   };
 }
+
+const NO_TYPES: readonly VectorType[] = [];
+const NO_PLACES: readonly number[] = [];
 
 /** The caller asked for dimensions of a model whose dimensions were unknown. The reply has now shown them. */
 function refuseOtherSize(
@@ -155,10 +166,9 @@ function unitOf(values: Float32Array, size: number, norm: number): Float32Array 
  * unless it has answered correctly before.
  */
 function refuseUnsound(norms: Float64Array, pieces: Part["pieces"], hasAnswered: boolean): void {
-  const isSound = (norm: number) => Number.isFinite(norm) && norm !== 0;
-  const index = norms.findIndex((norm) => !isSound(norm));
+  const index = norms.findIndex(isUnsound);
   if (index === -1) return;
-  const others = norms.some(isSound);
+  const others = !norms.every(isUnsound);
   const isZero = norms[index] === 0;
   if (isZero && (others || hasAnswered || pieces.length === 1 || !saysSomething(pieces[index]?.input))) {
     const message = "The model returned only zeros for it: it is blank, or has no word that the model knows.";
@@ -167,6 +177,8 @@ function refuseUnsound(norms: Float64Array, pieces: Part["pieces"], hasAnswered:
   const what = isZero ? "a vector is all zeros" : "a vector holds a number that is not finite";
   throw malformed(what, { input: others ? index : undefined, isUnsound: true });
 }
+
+const isUnsound = (norm: number) => !Number.isFinite(norm) || norm === 0;
 
 const saysSomething = (input: Part["pieces"][number]["input"] | undefined) =>
   typeof input !== "string" || /[\p{L}\p{N}]/u.test(input);

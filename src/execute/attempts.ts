@@ -49,8 +49,9 @@ export async function attempts(
       const { error } = chosen;
       return { kind: "failed", error, target: history.failure?.target ?? work.route.targets[0] };
     }
-    const parts = work.plan.indivisible ? [part] : carve(part.pieces, limitsOf(chosen.target));
-    if (parts.length > 1) {
+    const isWhole = work.plan.indivisible || part.pieces.length === 1;
+    const parts = isWhole ? undefined : carve(part.pieces, limitsOf(chosen.target));
+    if (parts && parts.length > 1) {
       // If the target timed out on the whole part, do not send it all the smaller parts at once: the load would be the same.
       const inTurn = history.asked.get(chosen.target)?.error.kind === "timeout";
       return { kind: "carved anew", parts, history, inTurn };

@@ -42,13 +42,22 @@ export function choose(work: Work, history: History): Choice {
   const stands = history.failure?.error;
   const callsLeft = run.attemptsMax - history.calls - work.joint.callsInVain;
   if (stands && callsLeft <= 0) return { error: stands };
-  const admits = (target: Target) => healthOf(target).breaker.admits(false);
-  const isReady = (target: Target) =>
-    admits(target) && healthOf(target).restsUntil <= now && !target.provider.gate.isFull(lane);
   const [only] = route.targets;
   // The usual case: the first call, where there is nothing to choose between.
-  if (history.calls === 0 && route.targets.length === 1 && only.mayServe() && isReady(only))
+  if (history.calls === 0 && route.targets.length === 1 && only.mayServe() && isReadyAt(only, now, lane))
     return { target: only, waitMs: 0, isLast: false, isAgain: false, callsLeft };
+  return chosenAmong(work, history, now, callsLeft);
+}
+
+const admits = (target: Target) => healthOf(target).breaker.admits(false);
+
+const isReadyAt = (target: Target, now: number, lane: Work["lane"]) =>
+  admits(target) && healthOf(target).restsUntil <= now && !target.provider.gate.isFull(lane);
+
+function chosenAmong(work: Work, history: History, now: number, callsLeft: number): Choice {
+  const { route, run, lane, outside } = work;
+  const stands = history.failure?.error;
+  const isReady = (target: Target) => isReadyAt(target, now, lane);
   const serving = route.targets.filter(({ mayServe }) => mayServe());
   const mayAskAgain = (target: Target) => {
     const asked = history.asked.get(target);

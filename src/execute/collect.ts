@@ -23,100 +23,127 @@ export interface Collection {
 
 type Take = (complete: ReadonlyMap<number, Embedded>) => void;
 
-export function collect(plan: Plan): Collection {
-  const answers = new Map<Piece, Embedded | undefined>(plan.pieces.map((piece) => [piece, undefined]));
-  const piecesOf = Map.groupBy(plan.pieces, ({ place }) => place);
-  const cut = new Set(plan.truncated);
-  const complete = new Set<number>();
-  let size: number | undefined;
+/** The pieces of one input, and their answers in the same order. */
+class Gathering {
+  readonly pieces: Piece[] = [];
+  readonly answers: (Embedded | undefined)[] = [];
+  missing = 0;
+  isTold = false;
 
-  function keepAnswers(answered: Answered, shares: readonly number[], from: number, to: number): void {
+  add(piece: Piece): void {
+    this.pieces.push(piece);
+    this.answers.push(undefined);
+    this.missing += 1;
+  }
+
+  /** @throws GatewayError internal for a piece of another input, or one that has its answer */
+  answer(piece: Piece, answer: Embedded): void {
+    const place = this.pieces.indexOf(piece);
+    if (place === -1 || this.answers[place] !== undefined) throw lost();
+    this.answers[place] = answer;
+    this.missing -= 1;
+  }
+}
+
+export function collect(plan: Plan): Collection {
+  return new OfPlan(plan);
+}
+
+class OfPlan implements Collection {
+  /** By the input's index in the request. */
+  private readonly gatherings = new Map<number, Gathering>();
+  /** The inputs that were cut before they were sent. */
+  private readonly cut: ReadonlySet<number> | undefined;
+  private told = 0;
+  private size: number | undefined;
+
+  constructor(private readonly plan: Plan) {
+    for (const piece of plan.pieces) {
+      let gathering = this.gatherings.get(piece.place);
+      if (!gathering) {
+        gathering = new Gathering();
+        this.gatherings.set(piece.place, gathering);
+      }
+      gathering.add(piece);
+    }
+    this.cut = plan.truncated.length > 0 ? new Set(plan.truncated) : undefined;
+  }
+
+  add(answered: Answered, take: Take, slicing: Slicing): Promise<void> | undefined {
+    const { pieces } = answered.part;
+    if (answered.vectors.length !== pieces.length) throw lost();
+    const shares = sharesOf(answered, pieces);
+    return inSlices(
+      pieces.length,
+      (from, to) => {
+        this.keepAnswers(answered, shares, from, to);
+        take(this.completed(pieces, from, to));
+      },
+      slicing,
+    );
+  }
+
+  assertComplete(): void {
+    if (this.told !== this.gatherings.size) throw lost();
+  }
+
+  private keepAnswers(answered: Answered, shares: readonly number[], from: number, to: number): void {
     const { part, vectors, typed, tokensSource, tokensByInput, truncated, averaged } = answered;
     for (let i = from; i < to; i++) {
       const piece = part.pieces[i];
       const values = vectors[i];
-      if (
-        piece === undefined ||
-        values === undefined ||
-        !answers.has(piece) ||
-        answers.get(piece) !== undefined
-      )
-        throw lost();
-      size ??= values.length;
-      if (values.length !== size) throw lost();
-      answers.set(piece, {
+      const gathering = piece && this.gatherings.get(piece.place);
+      if (piece === undefined || values === undefined || gathering === undefined) throw lost();
+      this.size ??= values.length;
+      if (values.length !== this.size) throw lost();
+      gathering.answer(piece, {
         values,
-        ...(typed && { typed: typed[i] }),
+        typed: typed?.[i],
         tokens: shares[i] ?? 0,
         tokensSource,
         tokensShared: tokensByInput === undefined && part.pieces.length > 1,
-        truncated: truncated.includes(i),
+        truncated: truncated.includes(i) || (this.cut?.has(piece.place) ?? false),
         averaged: averaged.includes(i),
       });
     }
   }
 
-  /** undefined while a piece is missing. */
-  function embedded(place: number): Embedded | undefined {
-    const pieces = piecesOf.get(place) ?? [];
-    const own: { readonly piece: Piece; readonly answer: Embedded }[] = [];
-    for (const piece of pieces) {
-      const answer = answers.get(piece);
-      if (answer === undefined) return undefined;
-      own.push({ piece, answer });
-    }
-    const [first] = own;
-    if (first === undefined) return undefined;
-    const whole = own.length === 1;
-    return {
-      values: whole
-        ? first.answer.values
-        : averageOf(
-            own.map(({ piece, answer }) => ({ values: answer.values, weight: piece.weight })),
-            place,
-            plan.keepsLength ?? false,
-          ),
-      // A text in several pieces has float vectors only: the plan refuses other types.
-      ...(first.answer.typed && { typed: first.answer.typed }),
-      tokens: own.reduce((sum, { answer }) => sum + answer.tokens, 0),
-      tokensSource: first.answer.tokensSource,
-      tokensShared: own.some(({ answer }) => answer.tokensShared),
-      truncated: cut.has(place) || own.some(({ answer }) => answer.truncated),
-      averaged: !whole || first.answer.averaged,
-    };
-  }
-
-  function completed(pieces: readonly Piece[], from: number, to: number): ReadonlyMap<number, Embedded> {
+  private completed(pieces: readonly Piece[], from: number, to: number): ReadonlyMap<number, Embedded> {
     const done = new Map<number, Embedded>();
     for (let i = from; i < to; i++) {
       const place = pieces[i]?.place;
-      if (place === undefined || complete.has(place)) continue;
-      const whole = embedded(place);
+      const gathering = place === undefined ? undefined : this.gatherings.get(place);
+      if (place === undefined || gathering === undefined || gathering.isTold) continue;
+      const whole = this.embedded(place, gathering);
       if (whole === undefined) continue;
-      complete.add(place);
+      gathering.isTold = true;
+      this.told += 1;
       done.set(place, whole);
     }
     return done;
   }
 
-  return {
-    add(answered, take, slicing) {
-      const { pieces } = answered.part;
-      if (answered.vectors.length !== pieces.length) throw lost();
-      const shares = sharesOf(answered, pieces);
-      return inSlices(
-        pieces.length,
-        (from, to) => {
-          keepAnswers(answered, shares, from, to);
-          take(completed(pieces, from, to));
-        },
-        slicing,
-      );
-    },
-    assertComplete() {
-      if (complete.size !== piecesOf.size) throw lost();
-    },
-  };
+  /** undefined while a piece is missing. */
+  private embedded(place: number, { pieces, answers, missing }: Gathering): Embedded | undefined {
+    const [first] = answers;
+    if (missing > 0 || first === undefined) return undefined;
+    if (answers.length === 1) return first;
+    const own = answers.filter((answer) => answer !== undefined);
+    return {
+      values: averageOf(
+        own.map(({ values }, i) => ({ values, weight: pieces[i]?.weight ?? 0 })),
+        place,
+        this.plan.keepsLength ?? false,
+      ),
+      // A text in several pieces has float vectors only: the plan refuses other types.
+      typed: first.typed,
+      tokens: own.reduce((sum, { tokens }) => sum + tokens, 0),
+      tokensSource: first.tokensSource,
+      tokensShared: own.some(({ tokensShared }) => tokensShared),
+      truncated: own.some(({ truncated }) => truncated),
+      averaged: true,
+    };
+  }
 }
 
 /** The mean of the pieces' vectors, weighted by tokens, at unit length if the pieces' vectors are: the vendors' own advice for long texts. */

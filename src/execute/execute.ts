@@ -51,8 +51,17 @@ export async function execute(
       addTo(run.tally, more, target);
       run.tally.tokensAbandoned += more;
     },
-    called: ({ beganAt, ...call }) =>
-      run.tally.calls.push({ ...call, beganMs: Math.max(0, beganAt - run.startedMonotonic) }),
+    called: ({ provider, model, inputs, outcome, beganAt, latencyMs, tokens, tokensSource }) =>
+      run.tally.calls.push({
+        provider,
+        model,
+        inputs,
+        outcome,
+        beganMs: Math.max(0, beganAt - run.startedMonotonic),
+        latencyMs,
+        tokens,
+        tokensSource,
+      }),
     take(answered, target) {
       run.tally.providers.add(answered.provider);
       evidence.answered(target);

@@ -45,7 +45,7 @@ export function startRun(
       attemptsMax,
       trace,
       tally: { tokens: 0, tokensAbandoned: 0, providers: new Set(), byProvider: new Map(), calls: [] },
-      ...(line && { batch: line.batch }),
+      batch: line?.batch,
     },
     finish: outside.alarm(deadlineMs, () => ending.abort(late())),
   };

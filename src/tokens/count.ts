@@ -26,8 +26,9 @@ export function countOf(reply: CountedReply, inputs: readonly Input[]): Count {
   if (!isCount(tokens)) {
     return estimateOf(inputs);
   }
-  const exact = inputs.length === 1 ? [tokens] : tokensByInput;
-  return { tokens, tokensSource, tokensByInput: exact && addsUp(exact, tokens, inputs) ? exact : undefined };
+  if (inputs.length === 1) return { tokens, tokensSource, tokensByInput: [tokens] };
+  const isExact = tokensByInput !== undefined && addsUp(tokensByInput, tokens, inputs);
+  return { tokens, tokensSource, tokensByInput: isExact ? tokensByInput : undefined };
 }
 
 /** Used if no count is given. */
