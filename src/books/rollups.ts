@@ -86,6 +86,7 @@ type Value = string | number | bigint;
 
 export const COUNTS = SUMS.indexOf("cost_pico_usd");
 const NONE = -1;
+const NO_SHARES: ReturnType<typeof sharesIn> = [];
 
 /** @param ownWorkspace the workspace of the gateway's own calls: they count by their tokens only, not as requests of clients */
 export function openRollups(database: Database, ownWorkspace: string): Rollups {
@@ -155,17 +156,17 @@ export function openRollups(database: Database, ownWorkspace: string): Rollups {
     add(row, charge = NOT_CHARGED, sign = 1) {
       const isClients = row.workspace !== ownWorkspace;
       const shares = (row.by_provider ?? null) === null ? undefined : sharesIn(row.by_provider);
-      const [first, ...others] = shares ?? [];
+      const [first, ...others] = shares ?? NO_SHARES;
       const sum = sumOf(row, first?.provider ?? row.provider ?? "");
       addCounts(sum.counts, row, isClients, sign, first?.tokens ?? row.tokens_upstream);
       addMoney(
         sum.money,
         row,
         charge.microCredits,
-        BigInt(sign),
+        sign === 1 ? 1n : -1n,
         first?.picoUsd ?? row.upstream_pico_usd ?? 0n,
       );
-      if (isCharged(charge)) addCharge(sum.money, charge, BigInt(sign));
+      if (isCharged(charge)) addCharge(sum.money, charge, sign === 1 ? 1n : -1n);
       if (isClients) addLatency(sum, bucketOf(row.latency_ms), sign);
       // The answering provider gets all tokens counted upstream except for the others' shares.
       for (const { provider, tokens, picoUsd } of others) {
@@ -226,7 +227,7 @@ const isCharged = ({ microCredits, femtoCreditsRounded }: Charged) =>
 
 function addCharge(to: bigint[], { taken }: Charged, sign: bigint): void {
   to[CHARGED] = (to[CHARGED] ?? 0n) + sign;
-  if (taken !== 0n) to[TAKEN] = (to[TAKEN] ?? 0n) + sign * taken;
+  addMoneyTo(to, TAKEN, taken, sign);
 }
 
 function addLatency(sum: Gathered, bucket: number, sign: number): void {

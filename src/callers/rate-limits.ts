@@ -91,9 +91,10 @@ export function createRateLimits(
     for (;;) {
       const fullAt = Atomics.load(words, place);
       const at = now();
-      const missing = fullAt > at ? fullAt - at : 0n;
-      if (Number(missing) + neededNs > MINUTE_NS) return false;
-      const next = at + missing + BigInt(Math.floor(amountNs));
+      const isFull = fullAt <= at;
+      const missing = isFull ? 0 : Number(fullAt - at);
+      if (missing + neededNs > MINUTE_NS) return false;
+      const next = (isFull ? at : fullAt) + BigInt(Math.floor(amountNs));
       if (Atomics.compareExchange(words, place, fullAt, next) === fullAt) return true;
     }
   }

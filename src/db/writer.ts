@@ -38,18 +38,45 @@ const NOTHING_GATHERED: Gathering = { flush() {}, ended() {} };
 /** How often a commit waits for more writes while each wait brings some. Every commit costs as much as several writes. */
 const TURNS_MAX = 2;
 
+const ALL_DONE: readonly Outcome[] = [];
+
 /** The longest wait for a locked database. */
 export const LOCK_WAIT_MS = 5_000;
 
+/** A write that was asked for, as the writer sees it. */
 interface Waiting {
   readonly giveUpAt: number;
-  readonly work: () => unknown;
   readonly gathering: Gathering | undefined;
-  readonly done: (value: unknown) => void;
   readonly failed: (cause: unknown) => void;
+  /** Does the work, inside a transaction. */
+  run(): void;
+  /** The last run is committed. */
+  done(): void;
 }
 
-type Outcome = { readonly value: unknown } | { readonly cause: unknown };
+class Write<T> implements Waiting {
+  private outcome: { readonly value: T } | undefined;
+
+  constructor(
+    private readonly work: () => T,
+    readonly gathering: Gathering | undefined,
+    readonly giveUpAt: number,
+    private readonly resolve: (value: T) => void,
+    readonly failed: (cause: unknown) => void,
+  ) {}
+
+  run(): void {
+    this.outcome = { value: this.work() };
+  }
+
+  done(): void {
+    if (this.outcome) this.resolve(this.outcome.value);
+    else this.failed(new Error("a write was not run"));
+  }
+}
+
+/** Of a write that failed on its own; undefined: it is done. */
+type Outcome = { readonly cause: unknown } | undefined;
 
 export interface WriterOptions {
   /** Called after each commit that changed more than gatherings, before its writes resolve. */
@@ -75,28 +102,28 @@ export function createWriter(
   let isTrying = false;
   const { turn = () => Promise.resolve(), polled = turn } = outside;
 
-  const together = database.transaction((group: readonly Waiting[]): Outcome[] => {
+  const together = database.transaction((group: readonly Waiting[]): readonly Outcome[] => {
     let open: Gathering | undefined;
-    const outcomes = group.map(({ work, gathering }) => {
+    for (const waiting of group) {
+      const { gathering } = waiting;
       if (gathering !== open) open?.flush();
       open = gathering;
-      return { value: work() };
-    });
+      waiting.run();
+    }
     open?.flush();
-    return outcomes;
+    return ALL_DONE;
   });
-  const own = database.transaction(({ work, gathering }: Waiting) => {
-    const value = work();
-    gathering?.flush();
-    return value;
+  const own = database.transaction((waiting: Waiting) => {
+    waiting.run();
+    waiting.gathering?.flush();
   });
   /** Each write has its own savepoint, so that a failing one does not undo the others. */
   const apart = database.transaction((group: readonly Waiting[]): Outcome[] =>
     group.map((waiting) => {
       try {
-        const value = own(waiting);
+        own(waiting);
         waiting.gathering?.ended(true);
-        return { value };
+        return undefined;
       } catch (cause) {
         waiting.gathering?.ended(false);
         // A full disk ends the whole transaction, not only the savepoint.
@@ -106,7 +133,7 @@ export function createWriter(
     }),
   );
 
-  function commit(group: readonly Waiting[]): Outcome[] {
+  function commit(group: readonly Waiting[]): readonly Outcome[] {
     try {
       const outcomes = together.immediate(group);
       ended(group, true);
@@ -127,10 +154,10 @@ export function createWriter(
   }
 
   function settle(group: readonly Waiting[], outcomes: readonly Outcome[]): void {
-    for (const [i, { done, failed }] of group.entries()) {
+    for (let i = 0; i < group.length; i++) {
       const outcome = outcomes[i];
-      if (outcome !== undefined && "value" in outcome) done(outcome.value);
-      else failed(refusal(outcome?.cause));
+      if (outcome === undefined) group[i]?.done();
+      else group[i]?.failed(refusal(outcome.cause));
     }
   }
 
@@ -187,16 +214,8 @@ export function createWriter(
     until = Number.POSITIVE_INFINITY,
   ) =>
     new Promise<T>((resolve, failed) => {
-      let value: T;
-      queue.push({
-        giveUpAt: Math.min(until, outside.monotonic() + LOCK_WAIT_MS),
-        work: () => {
-          value = work();
-        },
-        gathering,
-        done: () => resolve(value),
-        failed,
-      });
+      const giveUpAt = Math.min(until, outside.monotonic() + LOCK_WAIT_MS);
+      queue.push(new Write(work, gathering, giveUpAt, resolve, failed));
       if (!isWriting) {
         isWriting = true;
         void writeAll();

@@ -56,21 +56,30 @@ export function estimateOf({ fresh, hits }: Expected, route: Route, prices: Pric
 }
 
 export function amountOf(tokens: number, route: Route | undefined, { exchange }: Prices): Amount {
-  return { femtoCredits: femtoCreditsOf(tokens, route, exchange), picoUsd: picoUsdOf(tokens, route) };
+  const price = route?.facts.price ?? 0;
+  const known = amountsBy.getOrInsertComputed(exchange, noAmounts).getOrInsertComputed(price, noAmount);
+  const before = known.get(tokens);
+  if (before) return before;
+  const rate = microCreditsPerToken(price, exchange);
+  const amount = {
+    femtoCredits: ceilOf(BigInt(tokens) * FEMTO_CREDITS_PER_MICRO_CREDIT, rate),
+    picoUsd: BigInt(tokens) * picoUsdPerToken(price),
+  };
+  if (known.size >= AMOUNTS_MAX) known.clear();
+  known.set(tokens, amount);
+  return amount;
 }
+
+/** By price and tokens: short texts have the same few numbers of tokens, and an amount is eight numbers to compute. */
+const amountsBy = new WeakMap<Exchange, Map<number, Map<number, Amount>>>();
+const AMOUNTS_MAX = 1_000;
+const noAmounts = () => new Map<number, Map<number, Amount>>();
+const noAmount = () => new Map<number, Amount>();
 
 /** Upper bound of the inputs' tokens, including the bytes of a prompt before each input. */
 export function mostOf(inputs: readonly Input[], promptBytes: number, route: Route, prices: Prices): Amount {
   return amountOf(sumOf(inputs, mostTokens) + inputs.length * promptBytes, route, prices);
 }
-
-function femtoCreditsOf(tokens: number, route: Route | undefined, exchange: Exchange): bigint {
-  const rate = microCreditsPerToken(route?.facts.price ?? 0, exchange);
-  return ceilOf(BigInt(tokens) * FEMTO_CREDITS_PER_MICRO_CREDIT, rate);
-}
-
-const picoUsdOf = (tokens: number, route: Route | undefined): bigint =>
-  BigInt(tokens) * picoUsdPerToken(route?.facts.price ?? 0);
 
 /** Marks that a model puts around each text, such as [CLS] and [SEP]. */
 const TOKENS_AROUND = 8;
@@ -85,8 +94,11 @@ function leastTokens(input: Input): number {
   return input === "" ? 0 : Math.max(1, Math.floor(Buffer.byteLength(input) / 8));
 }
 
-const sumOf = (inputs: readonly Input[], of: (input: Input) => number) =>
-  inputs.reduce((sum, input) => sum + of(input), 0);
+function sumOf(inputs: readonly Input[], of: (input: Input) => number): number {
+  let sum = 0;
+  for (const input of inputs) sum += of(input);
+  return sum;
+}
 
 /** The row before the first call. After a crash it states the most that can have been sent. */
 export function rowUnderWay(progress: Progress, inputs: readonly Input[]): LedgerRow {
@@ -108,8 +120,8 @@ function costOf(tokens: number, { run, route }: Progress, prices: Prices | undef
   const tokens_billed = tokens + (prices.abandoned === "charge" ? tokens_abandoned : 0);
   return {
     tokens_billed,
-    cost_pico_usd: picoUsdOf(tokens + tokens_abandoned, route),
-    cost_femto_credits: femtoCreditsOf(tokens_billed, route, prices.exchange),
+    cost_pico_usd: amountOf(tokens + tokens_abandoned, route, prices).picoUsd,
+    cost_femto_credits: amountOf(tokens_billed, route, prices).femtoCredits,
   };
 }
 
@@ -255,7 +267,7 @@ function rowOf(
     cost_pico_usd: cost.cost_pico_usd,
     cost_femto_credits: cost.cost_femto_credits,
     upstream_pico_usd: upstream.upstream_pico_usd,
-    saved_pico_usd: result
+    saved_pico_usd: result?.tokensOfHits
       ? BigInt(result.tokensOfHits) * picoUsdPerToken(route?.targets[0].costPrice ?? 0)
       : 0n,
     calls_made: calls.length,

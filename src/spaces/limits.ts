@@ -65,6 +65,7 @@ export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "no
     return row ? limitSeen(row) : NO_LIMIT_SEEN;
   };
   const keys = new WeakMap<LimitOf, string>();
+  const keyOf = (of: LimitOf) => JSON.stringify([of.provider, of.model, of.configuration]);
   /** Every request reads this, so it is cached for one turn of the event loop; other processes' writes are seen after that. */
   const latest = store.once((key) => {
     const [provider = "", model = "", configuration = ""]: string[] = JSON.parse(key);
@@ -73,9 +74,7 @@ export function openLimits(store: Store, { log, now }: Pick<Outside, "log" | "no
   let isReadable = true;
   return {
     find(of) {
-      const key = keys.getOrInsertComputed(of, () =>
-        JSON.stringify([of.provider, of.model, of.configuration]),
-      );
+      const key = keys.getOrInsertComputed(of, keyOf);
       try {
         const seen = latest(key);
         isReadable = true;
