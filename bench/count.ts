@@ -29,12 +29,12 @@ const one: Group = {
   repeats: false,
 };
 const ASKED: readonly Asked[] = [
-  { says: "one text, base64", group: one, objectsMax: 1310, promisesMax: 46 },
+  { says: "one text, base64", group: one, objectsMax: 1045, promisesMax: 44 },
   {
     says: "one text, base64, found in the cache",
     group: { ...one, repeats: true },
     cache: "{ memory_mb: 64 }",
-    objectsMax: 590,
+    objectsMax: 540,
     promisesMax: 17,
   },
 ];

@@ -21,11 +21,14 @@ export function decodeEmbeddings(body: unknown, policies: Policies): Decoded {
   const { truncate } = plain.fields;
   if (truncation !== undefined && truncate !== undefined && truncate !== truncation)
     throw invalid("truncation", "and 'truncate' differ: send one of them.");
-  const request: EmbedRequest = {
-    ...plain,
-    ...(type && isNarrow(type.value) && { types: [type.value] }),
-    ...(truncation !== undefined && { fields: { ...plain.fields, truncate: truncation } }),
-  };
+  const request: EmbedRequest =
+    type === undefined && truncation === undefined
+      ? plain
+      : {
+          ...plain,
+          ...(type && isNarrow(type.value) && { types: [type.value] }),
+          ...(truncation !== undefined && { fields: { ...plain.fields, truncate: truncation } }),
+        };
   return {
     request,
     ignored,

@@ -86,32 +86,36 @@ export function createBodyMemory(bytesMax: () => number, { alarm }: Pick<Outside
     });
   }
 
+  class Place implements BodyPlace {
+    private own = 0;
+
+    constructor(private readonly workspace: string) {}
+
+    hold(bytes: number, over: EndSignal): Promise<void> | undefined {
+      const more = bytes - this.own;
+      if (more <= 0) return undefined;
+      if (over.aborted) throw over.reason;
+      if (fits(this.workspace, more)) {
+        take(this.workspace, more);
+        this.own = bytes;
+        return undefined;
+      }
+      if (this.own > 0) throw full();
+      return wait(this.workspace, more, over, () => {
+        this.own = bytes;
+      });
+    }
+
+    leave(): void {
+      if (this.own === 0) return;
+      take(this.workspace, -this.own);
+      this.own = 0;
+      admitWaiting();
+    }
+  }
+
   return {
-    enter(workspace) {
-      let own = 0;
-      return {
-        hold(bytes, over) {
-          const more = bytes - own;
-          if (more <= 0) return undefined;
-          if (over.aborted) throw over.reason;
-          if (fits(workspace, more)) {
-            take(workspace, more);
-            own = bytes;
-            return undefined;
-          }
-          if (own > 0) throw full();
-          return wait(workspace, more, over, () => {
-            own = bytes;
-          });
-        },
-        leave() {
-          if (own === 0) return;
-          take(workspace, -own);
-          own = 0;
-          admitWaiting();
-        },
-      };
-    },
+    enter: (workspace) => new Place(workspace),
     held: () => heldByAll,
   };
 }

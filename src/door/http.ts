@@ -134,8 +134,9 @@ export function createDoor(parts: DoorParts) {
       // Called after the request: once a request has another timeout, Bun forgets the idle timeout of its connection.
       const waitNoLonger = () => server?.timeout(request, parts.idleSeconds);
       try {
-        flight = underWay.enter();
-        const { ending, keep } = flight;
+        const entered = underWay.enter();
+        flight = entered;
+        const { ending } = entered;
         const identified = auth.identify(request);
         const known = identified instanceof Promise ? await identified : identified;
         caller = known;
@@ -172,7 +173,7 @@ export function createDoor(parts: DoorParts) {
         });
         const kept = () => {
           isSending = true;
-          const leave = keep();
+          const leave = entered.keep();
           return () => {
             leave();
             waitNoLonger();

@@ -57,29 +57,35 @@ export function createUnderWay(most: () => number, changed?: (count: number) => 
       throw busy(
         `Too many requests in flight (server.max_concurrent_requests: ${most()}): try again in a moment.`,
       );
-    const ending = new Ending();
-    endings.add(ending);
+    const flight = new InFlight();
+    endings.add(flight.ending);
     changed?.(endings.size);
-    let isKept = false;
-    const left = () => {
-      endings.delete(ending);
-      changed?.(endings.size);
-      if (isEnding && endings.size === 0) empty.resolve();
-    };
-    return {
-      ending,
-      leave() {
-        if (!isKept) left();
-      },
-      keep() {
-        isKept = true;
-        return left;
-      },
-      reasonOf(thrown) {
-        const isCut = ending.aborted && thrown instanceof GatewayError && thrown.kind === "cancelled";
-        return isCut ? ending.reason : thrown;
-      },
-    };
+    return flight;
+  }
+
+  function left(ending: Ending): void {
+    endings.delete(ending);
+    changed?.(endings.size);
+    if (isEnding && endings.size === 0) empty.resolve();
+  }
+
+  class InFlight implements Flight {
+    readonly ending = new Ending();
+    private isKept = false;
+
+    leave(): void {
+      if (!this.isKept) left(this.ending);
+    }
+
+    keep(): () => void {
+      this.isKept = true;
+      return () => left(this.ending);
+    }
+
+    reasonOf(thrown: unknown): unknown {
+      const { aborted, reason } = this.ending;
+      return aborted && thrown instanceof GatewayError && thrown.kind === "cancelled" ? reason : thrown;
+    }
   }
 
   return {

@@ -25,8 +25,8 @@ export function bytesOf({ encoding, vectors, words }: Page): number {
 export function printPage(page: Page, room?: ArrayBuffer): Uint8Array<ArrayBuffer> {
   const { encoding, vectors, words } = page;
   const writer = new ByteWriter(bytesOf(page), room);
-  for (const [place, said] of words.entries()) {
-    writer.write(said);
+  for (let place = 0; place < words.length; place++) {
+    writer.write(words[place] ?? "");
     const values = vectors[place];
     if (values) write[encoding](values, writer);
   }

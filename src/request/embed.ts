@@ -22,6 +22,7 @@ import { outOfService, withUnused } from "../execute/choose";
 import { collect } from "../execute/collect";
 import { execute } from "../execute/execute";
 import type { Needs } from "../execute/work";
+import type { Input } from "../plugin";
 import { freeSlabs } from "../replies/slabs";
 import { boundTo, type ForcedProvider, refuseForced } from "../routes/forced-provider";
 import { endOfLifeHeader, type Lifecycle } from "../routes/lifecycle";
@@ -138,7 +139,8 @@ export async function embed(arrival: Arrival, parts: SpineParts, over: () => voi
     if (admitted) await admitted;
     decoded = arrival.decode(await arrival.body(), policies);
     const meant = routes.meant(decoded.request.model, decoded.otherNames, rules.models);
-    progress.request = { ...decoded.request, model: meant };
+    progress.request =
+      decoded.request.model === meant ? decoded.request : { ...decoded.request, model: meant };
     const asked = withTask(progress.request);
     refuseForced(forced, routes, rules.models, policies);
     const found = routes.resolve(asked.model, rules.models, decoded.unknownHint);
@@ -211,7 +213,7 @@ export async function embed(arrival: Arrival, parts: SpineParts, over: () => voi
     // Only cache hits: nothing was held for them yet.
     if (!planned && row.cost_femto_credits > 0n)
       await holdExactly(row, rules.terms, ledger, settlements, run);
-    await arrival.line?.keep(result, row);
+    if (arrival.line) await arrival.line.keep(result, row);
     const charge = await ledger.settle(row, run.endsAt);
     spaces.answered(found, run.tally.providers, mayMeasure);
     run.trace?.ended(traced(row, request, result));
@@ -220,16 +222,16 @@ export async function embed(arrival: Arrival, parts: SpineParts, over: () => voi
     const script = decoded.encode({ ...result, credits }, run.requestId, tookMs);
     return {
       body: printed(script, parts.aside, bytesOf(result), undefined, () => freeSlabs(result.vectors)),
-      headers: {
-        ...headersOf(decoded, route, request, result, {
+      headers: Object.assign(
+        headersOf(decoded, route, request, result, {
           place,
           providers: policies.provider_names === "hide" ? undefined : run.tally.providers,
           cacheUse: caching && remembered.use,
         }),
-        ...decoded.headers?.(result, run.requestId, tookMs),
-        ...endOfLifeHeader(route.facts, outside.now()),
-        ...rateLimits.headers(rules),
-      },
+        decoded.headers?.(result, run.requestId, tookMs),
+        endOfLifeHeader(route.facts, outside.now()),
+        rateLimits.headers(rules),
+      ),
     };
   } catch (thrown) {
     const error = asGatewayError(thrown);
@@ -253,8 +255,7 @@ function begin(
   { ledger, settlements, prices }: SpineParts,
 ): Promise<void> {
   const fresh = pieces.map(({ input }) => input);
-  const missing = new Set(pieces.map(({ place }) => place));
-  const hits = request.inputs.filter((_, place) => !missing.has(place));
+  const hits = hitsOf(request.inputs, pieces);
   const estimate = estimateOf({ fresh, hits }, route, prices);
   const { run } = progress;
   return hold(
@@ -265,6 +266,16 @@ function begin(
     run,
   );
 }
+
+/** The inputs that are not in the plan. */
+function hitsOf(inputs: readonly Input[], pieces: Plan["pieces"]): readonly Input[] {
+  const isWhole = pieces.length === inputs.length && pieces.every(({ place }, i) => place === i);
+  if (isWhole) return NO_INPUTS;
+  const missing = new Set(pieces.map(({ place }) => place));
+  return inputs.filter((_, place) => !missing.has(place));
+}
+
+const NO_INPUTS: readonly Input[] = [];
 
 /** The steps for the inputs that need a provider call. */
 async function embedNow(

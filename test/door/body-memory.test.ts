@@ -24,7 +24,11 @@ function opened() {
       () => seen.push(name),
       (cause: Error) => seen.push(`${name}: ${cause.message.slice(0, 10)}`),
     );
-    return { ...place, over };
+    return {
+      over,
+      hold: (bytes: number, until: Ending) => place.hold(bytes, until),
+      leave: () => place.leave(),
+    };
   };
   return { clock, memory, seen, enter };
 }
