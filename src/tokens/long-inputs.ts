@@ -69,8 +69,10 @@ async function fittedByCount(
     if (cut === undefined) pieces.push(piece);
     else if (facts.long_input === "reject") throw tooLong(piece, limit, route);
     else if (facts.long_input === "truncate") {
-      pieces.push({ ...piece, input: cut[0]?.input ?? piece.input });
-      truncated.push(piece.place);
+      const input = cut[0]?.input ?? piece.input;
+      pieces.push({ ...piece, input });
+      // One character cannot be cut.
+      if (input !== piece.input) truncated.push(piece.place);
     } else pieces.push(...cut.map(({ input, tokens: weight }) => ({ input, place: piece.place, weight })));
   }
   return { pieces, truncated };

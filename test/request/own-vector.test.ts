@@ -158,4 +158,13 @@ describe("whatever is requested", () => {
     // Each way to end occurred, so that none of the checks above is vacuous.
     for (const count of Object.values(seen)) expect(count).toBeGreaterThan(3);
   });
+
+  test("a single character that may have more tokens than the limit goes whole, and is not told as cut", async () => {
+    await using open = await openBefore(
+      routing({ cache: "false", model: "max_input_tokens: 2\n    long_input: truncate" }),
+    );
+    const sent = await open.post({ model: "m", input: ["😀", "😀😀"] });
+    expect(vectorsOf(sent)).toEqual([[...vectorOf("😀")], [...vectorOf("😀")]]);
+    expect(sent.headers.get("x-embedgate-truncated")).toBe("1");
+  });
 });
