@@ -267,9 +267,9 @@ describe.skipIf(Bun.which("promtool") === null)("promtool", () => {
       labels: { title },
     });
     using folder = temporaryFolder({
-      "panels.yaml": JSON.stringify({ groups: [{ name: "panels", rules: expressions.map(rule) }] }),
+      "panels.yml": JSON.stringify({ groups: [{ name: "panels", rules: expressions.map(rule) }] }),
     });
-    const { code, said } = await promtool(["check", "rules", join(folder.path, "panels.yaml")]);
+    const { code, said } = await promtool(["check", "rules", join(folder.path, "panels.yml")]);
     expect([code, said]).toEqual([0, expect.stringContaining(`${expressions.length} rules found`)]);
   });
 
