@@ -5,9 +5,9 @@
 import type { Store } from "../db/open";
 import { GROUP_AMOUNTS, type Reading } from "./groupings";
 import { LATENCY_COLUMNS } from "./latency-bounds";
-import { STATE } from "./regrouping";
 import { SUMS } from "./rollups";
 import type { Tally } from "./series-tally";
+import { STATE } from "./ungrouping";
 
 /** Hours or days by their starts. */
 export interface Times {

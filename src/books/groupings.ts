@@ -6,7 +6,7 @@
 import { LATENCY_COLUMNS } from "./latency-bounds";
 import { SUMS } from "./rollups";
 import type { SeriesAsked } from "./series";
-import type { GroupLine } from "./series-tally";
+import type { GroupLine, SeriesLine, Tally } from "./series-tally";
 import { UNIT_MS } from "./times";
 
 /** The columns of rollups that each tells apart, two at most. The smaller ones come first. */
@@ -99,6 +99,12 @@ export function leading(
       .map(([name]) => name),
   );
 }
+
+/** @returns what adds a line of a group to a tally: the leading ones one by one, all others together. @param leaders names as JSON */
+export const boundedBy =
+  (tally: Pick<Tally, "addBounded">, leaders: ReadonlySet<string>) =>
+  (line: SeriesLine): void =>
+    tally.addBounded(line, !leaders.has(JSON.stringify(line.names)));
 
 /** The rank of a group from one of its lines. */
 export const rankOf = ({ names, sums }: Pick<GroupLine, "names" | "sums">) => ({

@@ -4,10 +4,10 @@
  */
 import type { Store } from "../db/open";
 import type { Rank } from "./grouped-sums";
-import { STATE } from "./regrouping";
 import { SUMS } from "./rollups";
 import type { GroupLine, Tally } from "./series-tally";
 import { UNIT_MS } from "./times";
+import { STATE } from "./ungrouping";
 
 export interface MetadataGroups {
   /** The starts of the days that are grouped. */

@@ -6,7 +6,7 @@ import type { Store } from "../db/open";
 import { GatewayError } from "../domain/errors";
 import type { Outside } from "../domain/outside";
 import { openGroupedSums } from "./grouped-sums";
-import { leading, rankOf, readingOf } from "./groupings";
+import { boundedBy, leading, rankOf, readingOf } from "./groupings";
 import { LATENCY_COLUMNS } from "./latency-bounds";
 import { openMetadataDays } from "./metadata-days";
 import { metadataPathOf, openMetadataSums } from "./metadata-sums";
@@ -116,10 +116,10 @@ export function openSeries(
     const lines: SeriesLine[] = [];
     await overRollups(asked, left, (line) => lines.push(line), new Set(fine));
     const leaders = leading([...groupedSums.ranks(reading, times), ...lines.map(rankOf)], asked.top);
-    for (const line of lines) tally.addBounded(line, !leaders.has(JSON.stringify(line.names)));
+    const add = boundedBy(tally, leaders);
+    for (const line of lines) add(line);
     for (const changed of groupedSums.addTo(tally, reading, times, leaders)) {
       const again = changed.starts.map((at): Range => [at, at + changed.unitMs]);
-      const add = (line: SeriesLine) => tally.addBounded(line, !leaders.has(JSON.stringify(line.names)));
       if (again.length > 0) await overRollups(asked, again, add);
     }
   }

@@ -19,14 +19,12 @@ import { LATENCY_COLUMNS } from "./latency-bounds";
 import { openMetadataRegrouping } from "./metadata-regrouping";
 import { DIMENSIONS, SUMS } from "./rollups";
 import { UNIT_MS } from "./times";
+import { STATE } from "./ungrouping";
 
 export interface Regrouping {
   /** Does one step. @returns whether there was anything to do: there may be more @throws GatewayError database_unavailable */
   bite(): Promise<boolean>;
 }
-
-/** `grouped.state`. */
-export const STATE = { changed: 0, underWay: 1, grouped: 2, cannot: 3 } as const;
 
 /** Of rollups, per step. */
 const BITE_ROWS = 300;

@@ -5,6 +5,9 @@
 import type { Database } from "bun:sqlite";
 import { UNIT_MS } from "./times";
 
+/** `grouped.state`, which only hours and days that were looked at have. */
+export const STATE = { changed: 0, underWay: 1, grouped: 2, cannot: 3 } as const;
+
 export interface Ungrouping {
   /** Hours and days that begin at this time or later are not grouped. */
   groupedTo(): number;
@@ -18,13 +21,13 @@ export interface Ungrouping {
 export function openUngrouping(database: Database): Ungrouping {
   const upTo = database.query<{ readonly at: bigint }, []>("SELECT grouped_to AS at FROM grouping");
   const one = database.query<unknown, [number]>(
-    `UPDATE grouped SET state = 0 WHERE (unit_ms = ${UNIT_MS.hour} AND started_at = ?1)
+    `UPDATE grouped SET state = ${STATE.changed} WHERE (unit_ms = ${UNIT_MS.hour} AND started_at = ?1)
        OR (unit_ms = ${UNIT_MS.day} AND started_at = ?1 - ?1 % ${UNIT_MS.day})`,
   );
   const hours = database.query<unknown, [number]>(
-    `UPDATE grouped SET state = 0 WHERE unit_ms = ${UNIT_MS.hour} AND started_at <= ?1 AND state <> 0`,
+    `UPDATE grouped SET state = ${STATE.changed} WHERE unit_ms = ${UNIT_MS.hour} AND started_at <= ?1 AND state <> ${STATE.changed}`,
   );
-  const all = database.query("UPDATE grouped SET state = 0");
+  const all = database.query(`UPDATE grouped SET state = ${STATE.changed}`);
   return {
     groupedTo: () => Number(upTo.get()?.at ?? 0n),
     hour: (hour) => void one.run(hour),

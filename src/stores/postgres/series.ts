@@ -2,7 +2,7 @@
  * Sums over time from PostgreSQL: the sums by minute, hour and day plus rows that are not summed yet (sums.ts). Sums by metadata come from the
  * ledger's rows and the day sums of trimmed ones. The interface is in src/books/series.ts.
  */
-import { leading, type Reading, rankOf, readingOf } from "../../books/groupings";
+import { boundedBy, leading, type Reading, rankOf, readingOf } from "../../books/groupings";
 import { LATENCY_COLUMNS } from "../../books/latency-bounds";
 import { namesOfJson } from "../../books/metadata-days";
 import { isPlainKey } from "../../books/metadata-rollups";
@@ -165,7 +165,7 @@ export function openPostgresSeries(pool: Pool, ownWorkspace: string): Series {
     ].filter(({ starts }) => starts.length > 0);
     const ranks = await groupedRanks(connection, reading, times);
     const leaders = leading([...ranks, ...lines.map(rankOf)], asked.top);
-    for (const line of lines) tally.addBounded(line, !leaders.has(JSON.stringify(line.names)));
+    lines.forEach(boundedBy(tally, leaders));
     await addGrouped(connection, tally, reading, times, leaders);
   }
 
@@ -184,7 +184,7 @@ export function openPostgresSeries(pool: Pool, ownWorkspace: string): Series {
     }
     const ranks = await metadataRanks(connection, key, days);
     const leaders = leading([...ranks, ...lines.map(rankOf)], asked.top);
-    for (const line of lines) tally.addBounded(line, !leaders.has(JSON.stringify(line.names)));
+    lines.forEach(boundedBy(tally, leaders));
     await addMetadata(connection, tally, key, days, new Set([...leaders].flatMap(namesOfJson)));
   }
 
