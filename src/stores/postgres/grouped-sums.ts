@@ -8,6 +8,7 @@ import { GROUP_AMOUNTS, type Reading } from "../../books/groupings";
 import { LATENCY_COLUMNS } from "../../books/latency-bounds";
 import { SUMS } from "../../books/rollups";
 import type { Tally } from "../../books/series-tally";
+import { listOf } from "./arrays";
 import type { Connection, Parameter } from "./connection";
 
 type Row = Readonly<Record<string, bigint | string | number | boolean | null>>;
@@ -26,11 +27,6 @@ export async function groupedStarts(
   const found = await query<{ readonly at: bigint }>(STARTS, [part, unitMs, since, until]);
   return found.map(({ at }) => Number(at));
 }
-
-export const listOf = (starts: readonly number[]): string => `{${starts.join(",")}}`;
-/** An array as PostgreSQL writes it. */
-export const textsOf = (texts: readonly string[]): string =>
-  `{${texts.map((text) => `"${text.replaceAll("\\", "\\\\").replaceAll('"', '\\"')}"`).join(",")}}`;
 
 /** $1 the unit, $2 the starts, then the filters. */
 const whereOf = ({ grouping, filters }: Reading) =>

@@ -7,8 +7,9 @@ import { DaySum } from "../../books/metadata-groups";
 import { SUMS } from "../../books/rollups";
 import type { Tally } from "../../books/series-tally";
 import { UNIT_MS } from "../../books/times";
+import { listOf, textsOf } from "./arrays";
 import type { Connection } from "./connection";
-import { groupedStarts, listOf, textsOf } from "./grouped-sums";
+import { groupedStarts } from "./grouped-sums";
 
 type Row = Readonly<Record<string, bigint | string | number | null>>;
 const sumsIn = (row: Row): bigint[] => SUMS.map((name) => BigInt(row[name] ?? 0));

@@ -4,6 +4,7 @@
  */
 import type { LedgerRow } from "../../books/ledger-row";
 import { REFUSED_COLUMNS } from "../../books/refusals";
+import { textsOf } from "./arrays";
 import { storable } from "./base";
 import { timeOf } from "./clock";
 import type { Connection } from "./connection";
@@ -51,7 +52,7 @@ export function createRefusing(process: string): Refusing {
         process,
         at === null ? null : row.started_at,
         ...REFUSED_COLUMNS.map((column) => refused[column]),
-        `{${forgotten.join(",")}}`,
+        textsOf(forgotten),
       ]);
       deletedWith.set(row.request_id, forgotten);
     },

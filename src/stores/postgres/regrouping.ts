@@ -7,6 +7,7 @@ import { LATENCY_COLUMNS } from "../../books/latency-bounds";
 import type { Regrouping } from "../../books/regrouping";
 import { SUMS } from "../../books/rollups";
 import { UNIT_MS } from "../../books/times";
+import { textsOf } from "./arrays";
 import { keepCharges } from "./charge-days";
 import type { Connection } from "./connection";
 import { dayLines } from "./invoice-days";
@@ -65,7 +66,7 @@ const DROP = ["@group_sums", "@group_errors"].map(
   (table) =>
     `DELETE FROM ${table} WHERE grouping = ANY($3::text::text[]) AND unit_ms = $1::bigint AND started_at = $2::bigint`,
 );
-const EVERY_GROUPING = `{${GROUPINGS.map(({ name }) => name).join(",")}}`;
+const EVERY_GROUPING = textsOf(GROUPINGS.map(({ name }) => name));
 const DROP_OLD = [
   ...["@group_sums", "@group_errors"].map(
     (table) =>

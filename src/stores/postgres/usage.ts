@@ -3,6 +3,7 @@
  */
 import { type Asked, pathOf, type UsageGroup, type UsageLine } from "../../books/usage";
 import { ALL_ROWS, DAY_OF_ROW } from "./all-rows";
+import { textsOf } from "./arrays";
 import type { Parameter } from "./connection";
 import type { Pool } from "./pool";
 
@@ -91,6 +92,5 @@ export const pairsIn = (
 
 /** `$."project"."tags"[0]` as PostgreSQL writes a path: an array of text. */
 export function arrayOf(path: string): string {
-  const steps = [...path.matchAll(/"([^"]*)"|\[(\d+)\]/g)].map(([, name, place]) => name ?? place ?? "");
-  return `{${steps.map((step) => `"${step.replaceAll("\\", "\\\\")}"`).join(",")}}`;
+  return textsOf([...path.matchAll(/"([^"]*)"|\[(\d+)\]/g)].map(([, name, place]) => name ?? place ?? ""));
 }
