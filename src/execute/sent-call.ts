@@ -41,9 +41,10 @@ export class SentCall {
         { provider, model },
       );
     }
-    const latencyMs = outside.monotonic() - startedAt;
+    const now = outside.monotonic();
+    const latencyMs = now - startedAt;
     outside.observe?.({ provider, model, outcome: seenAs, latencyMs });
-    noteCall(healthOf(target), outside.monotonic(), outcome, seenAs);
+    noteCall(healthOf(target), now, outcome, seenAs);
     this.trace?.ended(seenAs === "ok" ? undefined : seenAs);
     work.called({
       provider,

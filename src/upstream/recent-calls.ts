@@ -35,8 +35,8 @@ export function createRecentCalls(): RecentCalls {
 
   function current(now: number): MinuteOfCalls {
     const minute = Math.floor(now / MINUTE_MS);
-    const latest = minutes.at(-1);
-    if (latest?.minute === minute) return latest;
+    const newest = minutes.at(-1);
+    if (newest?.minute === minute) return newest;
     const begun = { minute, calls: 0, failed: 0, limited: 0 };
     minutes.push(begun);
     if (minutes.length > MINUTES_KEPT) minutes.shift();
