@@ -72,6 +72,32 @@ interface AskedProperties {
 
 const addressOfKey = ({ id }: Key) => addressOf("/keys/{key}", { params: { key: id } });
 
+interface SureProperties {
+  readonly words: string;
+  readonly look?: "danger";
+  readonly close: () => void;
+  readonly confirmed: () => Promise<void>;
+}
+
+/** The last row of a dialog: do it, or not. */
+const Sure = ({ words, look, close, confirmed }: SureProperties) => (
+  <div class="row">
+    <button type="button" class="plain" onClick={close}>
+      Cancel
+    </button>
+    <button
+      type="button"
+      class={look}
+      onClick={() => {
+        close();
+        void confirmed();
+      }}
+    >
+      {words}
+    </button>
+  </div>
+);
+
 export function Rotate({ of: key, act, closed }: AskedProperties) {
   const grace = useSignal("86400");
   return (
@@ -88,24 +114,17 @@ export function Rotate({ of: key, act, closed }: AskedProperties) {
               ))}
             </select>
           </Field>
-          <div class="row">
-            <button type="button" class="plain" onClick={close}>
-              Cancel
-            </button>
-            <button
-              type="button"
-              onClick={() => {
-                close();
-                void act(async () => {
-                  minted.value = await change<AdminNewKey>("POST", `${addressOfKey(key)}/rotate`, {
-                    grace_seconds: Number(grace.value),
-                  });
+          <Sure
+            words="Rotate"
+            close={close}
+            confirmed={() =>
+              act(async () => {
+                minted.value = await change<AdminNewKey>("POST", `${addressOfKey(key)}/rotate`, {
+                  grace_seconds: Number(grace.value),
                 });
-              }}
-            >
-              Rotate
-            </button>
-          </div>
+              })
+            }
+          />
         </>
       )}
     </Dialog>
@@ -117,24 +136,17 @@ export const Revoke = ({ of: key, act, closed }: AskedProperties) => (
     {(close) => (
       <>
         <p class="lead">Its requests are refused from now on. This cannot be undone.</p>
-        <div class="row">
-          <button type="button" class="plain" onClick={close}>
-            Cancel
-          </button>
-          <button
-            type="button"
-            class="danger"
-            onClick={() => {
-              close();
-              void act(async () => {
-                await change("DELETE", addressOfKey(key));
-                tell(`${key.name} is revoked.`);
-              });
-            }}
-          >
-            Revoke
-          </button>
-        </div>
+        <Sure
+          words="Revoke"
+          look="danger"
+          close={close}
+          confirmed={() =>
+            act(async () => {
+              await change("DELETE", addressOfKey(key));
+              tell(`${key.name} is revoked.`);
+            })
+          }
+        />
       </>
     )}
   </Dialog>
