@@ -7,10 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { SQL } from "bun";
 import type { LedgerRow } from "../src/books/ledger-row";
-import type { OpenPostgres } from "../src/domain/postgres";
 import { realOutside } from "../src/network/real-outside";
-import { openBuns } from "../src/stores/postgres/connection";
 import { openPostgres } from "../src/stores/postgres/open";
+import { aroundQueries, type Query } from "../test/stores/around-queries";
 import { printGoal } from "./goals";
 import type { Bench } from "./others";
 import { NO_DATABASE } from "./postgres";
@@ -29,29 +28,11 @@ const UNDER_WAY = [32, 128] as const;
 /** In place of what must differ from one run of a statement to the next. */
 const MARK = "benchmark";
 
-interface Asked {
-  readonly text: string;
-  readonly parameters: readonly unknown[];
-}
-
-const recording =
-  (asked: Asked[]): OpenPostgres =>
-  (options) => {
-    const client = openBuns(options);
-    return {
-      close: client.close,
-      async reserve() {
-        const session = await client.reserve();
-        return {
-          script: session.script,
-          query(text, parameters) {
-            asked.push({ text, parameters });
-            return session.query(text, parameters);
-          },
-        };
-      },
-    };
-  };
+const recording = (asked: Query[]) =>
+  aroundQueries((query, ask) => {
+    asked.push(query);
+    return ask();
+  });
 
 function rowOf(request_id: string): LedgerRow {
   return {
@@ -99,7 +80,7 @@ export async function measureHot({ seconds, rounds, quick, database: url }: Benc
   const pgbench = Bun.which("pgbench") ?? globSync("/usr/lib/postgresql/*/bin/pgbench").sort().at(-1);
   const schema = `bench_hot_${process.pid}`;
   const folder = mkdtempSync(join(tmpdir(), "embedgate-bench-"));
-  const asked: Asked[] = [];
+  const asked: Query[] = [];
   const config = {
     url,
     schema,
@@ -207,7 +188,7 @@ export async function measureHot({ seconds, rounds, quick, database: url }: Benc
 }
 
 /** With its parameters in the text, as pgbench has none but its own variables: a colon before a word would be one. */
-function inlined({ text, parameters }: Asked): string {
+function inlined({ text, parameters }: Query): string {
   return text.replaceAll(/\$(\d+)/g, (_, place: string) => {
     const value = parameters[Number(place) - 1];
     if (value === null || value === undefined) return "NULL";

@@ -16,11 +16,12 @@ export const ENVIRONMENT = { PATH: process.env.PATH ?? "", BUN_CONFIG_MAX_HTTP_R
 /** Real-time priority, which needs root or CAP_SYS_NICE. */
 const AHEAD = ["chrt", "--fifo", "50"];
 
+let mayBeAhead: boolean | undefined;
+
 /** The command for a program that gets a processor at once, as if it had a machine of its own; unchanged if the system does not allow that. */
 export function ahead(command: readonly string[]): readonly string[] {
-  const [program = "", ...words] = AHEAD;
-  if (Bun.which(program) === null) return command;
-  return Bun.spawnSync([program, ...words, "true"]).success ? [...AHEAD, ...command] : command;
+  mayBeAhead ??= Bun.which(AHEAD[0] ?? "") !== null && Bun.spawnSync([...AHEAD, "true"]).success;
+  return mayBeAhead ? [...AHEAD, ...command] : command;
 }
 
 /** @param greeting matches the output line with the port, which is its first group */

@@ -1,14 +1,14 @@
 /** What only PostgreSQL promises: several machines, their clocks, and connections that are lost and come back. */
 import { describe, expect, test } from "bun:test";
 import type { Ledger } from "../../src/books/ledger";
-import type { OpenPostgres } from "../../src/domain/postgres";
 import { realOutside } from "../../src/network/real-outside";
 import { addressOf } from "../../src/stores/postgres/address";
-import { type Connection, openBuns } from "../../src/stores/postgres/connection";
+import type { Connection } from "../../src/stores/postgres/connection";
 import { UNIQUE_VIOLATION } from "../../src/stores/postgres/holding";
 import { openHosts } from "../../src/stores/postgres/hosts";
 import { MIGRATIONS } from "../../src/stores/postgres/migrations";
 import { FAKE_YAML, openGateway } from "../gateway";
+import { aroundQueries } from "./around-queries";
 import { POSTGRES_URL, postgresDatabase, wayToPostgres } from "./databases";
 import { holdingOf, rowOf, underWay } from "./rows";
 
@@ -26,25 +26,12 @@ async function within(ms: number, isSo: () => boolean): Promise<boolean> {
 }
 
 /** @param isLost asked once a statement is done: its answer is lost with the connection */
-const losing =
-  (isLost: (text: string) => Promise<boolean>): OpenPostgres =>
-  (options) => {
-    const client = openBuns(options);
-    return {
-      close: client.close,
-      async reserve() {
-        const session = await client.reserve();
-        return {
-          script: session.script,
-          async query<Row>(text: string, parameters: unknown[]): Promise<readonly Row[]> {
-            const rows = await session.query<Row>(text, parameters);
-            if (!(await isLost(text))) return rows;
-            throw Object.assign(new Error("Connection closed"), { code: "ERR_POSTGRES_CONNECTION_CLOSED" });
-          },
-        };
-      },
-    };
-  };
+const losing = (isLost: (text: string) => Promise<boolean>) =>
+  aroundQueries(async ({ text }, ask) => {
+    const rows = await ask();
+    if (!(await isLost(text))) return rows;
+    throw Object.assign(new Error("Connection closed"), { code: "ERR_POSTGRES_CONNECTION_CLOSED" });
+  });
 
 describe.skipIf(POSTGRES_URL === undefined)("PostgreSQL", () => {
   test("what one machine changes, the others know within a second", async () => {

@@ -1,32 +1,18 @@
 /** Requests that begin and others that are settled at the same moment are one statement, whatever another machine does meanwhile. */
 import { describe, expect, test } from "bun:test";
 import { SQL } from "bun";
-import type { OpenPostgres } from "../../../src/domain/postgres";
-import { openBuns } from "../../../src/stores/postgres/connection";
+import { aroundQueries } from "../around-queries";
 import { POSTGRES_URL, postgresDatabase } from "../databases";
 import { holdingOf, NOON, rowOf, underWay } from "../rows";
 
 const HELD = holdingOf({ least: 10, most: 10 });
 const WRITES = /ledger|BEGIN|COMMIT/;
 
-const recording =
-  (texts: string[]): OpenPostgres =>
-  (options) => {
-    const client = openBuns(options);
-    return {
-      close: client.close,
-      async reserve() {
-        const session = await client.reserve();
-        return {
-          script: session.script,
-          query(text, parameters) {
-            if (WRITES.test(text)) texts.push(text);
-            return session.query(text, parameters);
-          },
-        };
-      },
-    };
-  };
+const recording = (texts: string[]) =>
+  aroundQueries(({ text }, ask) => {
+    if (WRITES.test(text)) texts.push(text);
+    return ask();
+  });
 
 async function opened(micro_credits: bigint) {
   const database = postgresDatabase();
