@@ -45,7 +45,14 @@ auth: { mode: open }
       let calls = 0;
       answers.set(host, () => (++calls % every === 0 ? answer() : undefined));
     },
-    mend: () => answers.clear(),
+    /** All hosts answer again, for some minutes. */
+    async mended(minutes: number) {
+      answers.clear();
+      for (let i = 0; i < minutes; i++) {
+        this.next();
+        await this.minute(12);
+      }
+    },
     /** A minute of as many requests for each model. @returns how often each status was answered */
     async minute(requests: number) {
       const ends = now - (now % 60_000) + 60_000;
@@ -100,11 +107,7 @@ test("a provider that fails a third of its calls is named within a minute, thoug
   expect(found[0]?.message).toMatch(
     /^'alone' failed \d+ of \d+ calls for m in the last 2 minutes; retries or other routes answered instead\. The provider answered 500: The server had an error\. Give the model a second route, or ask the provider\.$/,
   );
-  world.mend();
-  for (let i = 0; i < 2; i++) {
-    world.next();
-    await world.minute(12);
-  }
+  await world.mended(2);
   expect(await world.notices()).toEqual([]);
 });
 
@@ -132,11 +135,7 @@ test("a provider that limits the rate is named as long as its pause lasts: an er
   expect(notice?.message).toMatch(
     /^'first' limits the rate for shared: it refused 1 of \d+ calls in the last 2 minutes, and asks to wait for \d+ s\. The provider answered 429: Slow down\. Other routes serve it meanwhile\. /,
   );
-  world.mend();
-  world.next();
-  await world.minute(12);
-  world.next();
-  await world.minute(12);
+  await world.mended(2);
   expect(await world.notices()).toEqual([]);
 
   world.set("alone", 1, limited);
@@ -146,11 +145,7 @@ test("a provider that limits the rate is named as long as its pause lasts: an er
   expect(alone.map(({ kind, severity }) => [kind, severity])).toEqual([["rate_limited", "error"]]);
   expect(alone[0]?.message).toContain("No other route can serve it meanwhile.");
   // Answers come again: it does not matter that its pause is not over.
-  world.mend();
-  world.next();
-  await world.minute(12);
-  world.next();
-  await world.minute(12);
+  await world.mended(2);
   expect(await world.notices()).toEqual([]);
 });
 
@@ -163,11 +158,7 @@ test("a provider that is down is named once, and no more once it answers again",
   expect((await world.notices()).map(({ kind, provider }) => [kind, provider])).toEqual([
     ["circuit_open", "alone"],
   ]);
-  world.mend();
   // The circuit breaker is open for up to a minute.
-  for (let i = 0; i < 5; i++) {
-    world.next();
-    await world.minute(12);
-  }
+  await world.mended(5);
   expect(await world.notices()).toEqual([]);
 });

@@ -146,18 +146,28 @@ space_probe: false
   expect(await told()).toEqual([["slow", "'asia', 'eu', 'us'"]]);
 });
 
-test("a workspace that spends far more than minutes before is named, also without a cap and a day to compare with", async () => {
+/** A gateway on which one workspace spends, minute by minute. */
+async function openSpender() {
   let now = Date.UTC(2027, 0, 15, 20, 9);
-  await using open = await openGateway({
+  const open = await openGateway({
     yaml: OPEN.replace("price: 0.02", "price: 1000"),
     outside: { now: () => now, monotonic: () => now },
   });
-  const minute = async (requests: number) => {
-    for (let i = 0; i < requests; i++) await open.post({ model: "fake-8", input: `${now} ${i} words` });
-    now += 60_000;
+  return {
+    open,
+    async minute(requests: number) {
+      for (let i = 0; i < requests; i++) await open.post({ model: "fake-8", input: `${now} ${i} words` });
+      now += 60_000;
+    },
+    spending: async () => (await noticesOf(open)).filter(({ kind }) => kind === "spending"),
+    [Symbol.asyncDispose]: () => open[Symbol.asyncDispose](),
   };
+}
+
+test("a workspace that spends far more than minutes before is named, also without a cap and a day to compare with", async () => {
+  await using spender = await openSpender();
+  const { minute, spending } = spender;
   for (let i = 0; i < 3; i++) await minute(3);
-  const spending = async () => (await noticesOf(open)).filter(({ kind }) => kind === "spending");
   expect(await spending()).toEqual([]);
   await minute(60);
   expect((await spending()).map(({ workspace }) => workspace)).toEqual(["default"]);
@@ -167,26 +177,18 @@ test("a workspace that spends far more than minutes before is named, also withou
 });
 
 test("a workspace that spends as before again, or whose cap was raised, is no notice any more", async () => {
-  let now = Date.UTC(2027, 0, 15, 20, 9);
-  await using open = await openGateway({
-    yaml: OPEN.replace("price: 0.02", "price: 1000"),
-    outside: { now: () => now, monotonic: () => now },
-  });
-  const minute = async (requests: number) => {
-    for (let i = 0; i < requests; i++) await open.post({ model: "fake-8", input: `${now} ${i} words` });
-    now += 60_000;
-  };
-  const spending = async () => (await noticesOf(open)).filter(({ kind }) => kind === "spending");
+  await using spender = await openSpender();
+  const { minute, spending } = spender;
   for (let i = 0; i < 3; i++) await minute(6);
   await minute(60);
   expect(await spending()).toHaveLength(1);
   for (let i = 0; i < 5; i++) await minute(6);
   expect(await spending()).toEqual([]);
 
-  await open.gateway.workspaces.set("default", { cap_usd_per_day: 0 });
+  await spender.open.gateway.workspaces.set("default", { cap_usd_per_day: 0 });
   await minute(6);
   expect((await spending())[0]?.message).toStartWith("'default' has reached a spending cap");
-  await open.gateway.workspaces.set("default", { cap_usd_per_day: 10_000 });
+  await spender.open.gateway.workspaces.set("default", { cap_usd_per_day: 10_000 });
   for (let i = 0; i < 2; i++) await minute(12);
   expect(await spending()).toEqual([]);
 });
